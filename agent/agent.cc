@@ -1,0 +1,226 @@
+#include "agent/agent.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "agent/control/control_routes.h"
+#include "agent/os/check.h"
+#include "agent/os/files.h"
+#include "agent/supervision/log_line.h"
+#include "exporters/exposition.h"
+#include "exporters/status_document.h"
+
+namespace codex {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr std::uint64_t kEventsMaxBytes = 4 * 1024 * 1024;
+
+LogLevel level_of(const std::string& name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "warning") return LogLevel::kWarning;
+  if (name == "error") return LogLevel::kError;
+  return LogLevel::kInfo;
+}
+
+/// The state directory, private; made before anything that lives in it.
+const std::filesystem::path& prepared(const std::filesystem::path& directory) {
+  make_private_directory(directory);
+  return directory;
+}
+
+/// Marks our processes' tokens: the same for every agent of this state directory, different from others'.
+std::string agent_id(const std::filesystem::path& state_directory) {
+  std::uint64_t hash = 14695981039346656037U;  // FNV-1a
+  for (const unsigned char c : state_directory.string()) hash = (hash ^ c) * 1099511628211U;
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
+  return text;
+}
+
+std::uint16_t bound_port(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  check("getsockname", ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size));
+  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                                             : reinterpret_cast<sockaddr_in&>(address).sin_port);
+}
+
+std::string url_of(const std::string& host, std::uint16_t port) {
+  const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  return "http://" + shown + ":" + std::to_string(port) + "/metrics";
+}
+
+}  // namespace
+
+Agent::Agent(Config config, AgentOptions options)
+    : config_(std::move(config)),
+      options_(options),
+      lock_(prepared(config_.state_directory)),
+      log_file_(disk_, config_.agent.log_file, config_.agent.log_max_bytes, config_.agent.log_keep),
+      log_(config_.redactor, &log_file_, level_of(config_.agent.log_level)),
+      events_file_(disk_, config_.state_directory / "events.jsonl", kEventsMaxBytes, 1),
+      events_(events_file_),
+      sock_diag_(),
+      curl_(loop_),
+      reaper_(loop_, [this](pid_t pid, const ExitStatus& status, const rusage& usage) { on_reaped(pid, status, usage); }),
+      operations_(loop_),
+      sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
+      sigint_(loop_, SIGINT, [this] { shut_down(); }),
+      publish_(loop_, "publish", [this] { publish(); }, Priority::kUrgent),
+      deadlines_(loop_, "deadlines", [this] { publish(); }, Priority::kNormal, milliseconds(100)) {
+  loop_.on_error([this](std::string_view name, std::string_view what) {
+    log_.error(LogLine("callback_failed").kv("callback", name).kv("error", what).str());
+  });
+
+  auto listener = listen_tcp(config_.agent.listen_host, config_.agent.listen_port);
+  metrics_url_ = url_of(config_.agent.listen_host, bound_port(listener.get()));
+  auto control = listen_unix((config_.state_directory / "control.sock").string());
+
+  const char* cgroup = std::getenv("CODEX_AGENT_CGROUP");
+  const BackendServices services{loop_,  sock_diag_, disk_,
+                                 resolver_, curl_, config_.redactor,
+                                 log_,   events_,    config_.state_directory,
+                                 agent_id(config_.state_directory), cgroup == nullptr || std::string(cgroup) != "off"};
+  std::vector<Backend*> all;
+  for (const auto& backend : config_.backends) {
+    backends_.push_back(std::make_unique<Backend>(backend, services, [this] { changed(); }));
+    all.push_back(backends_.back().get());
+  }
+
+  const SnapshotSource source = [this] { return snapshot(); };
+  add_metrics_route(public_routes_, source, [this] { return public_front_->stats(); });
+  add_status_routes(public_routes_, source);
+  add_status_page(public_routes_, source);
+  add_control_routes(control_routes_, {all, operations_, events_, source, [this](const Operation& operation) {
+                                         shutting_down_ = true;
+                                         shutdown_operation_ = operation.id;
+                                         changed();
+                                       }});
+
+  std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", config_.agent.listen_host};
+  hosts.insert(hosts.end(), config_.agent.allowed_hosts.begin(), config_.agent.allowed_hosts.end());
+  public_front_ = std::make_unique<HttpFront>(loop_, std::move(listener), public_routes_, HttpLimits{}, hosts,
+                                              std::nullopt);
+  HttpLimits control_limits;
+  control_limits.body_bytes = 64 * 1024;
+  control_front_ = std::make_unique<HttpFront>(loop_, std::move(control), control_routes_, control_limits,
+                                               std::vector<std::string>{}, ::geteuid());
+}
+
+int Agent::run() {
+  announce();
+  if (options_.start_backends) {
+    std::vector<Backend*> all;
+    for (const auto& backend : backends_) all.push_back(backend.get());
+    operations_.begin(Command::kStart, all);
+  }
+  changed();
+  const int code = loop_.run();
+  log_.info(LogLine("agent_ended").kv("pid", ::getpid()).str());
+  std::filesystem::remove(config_.state_directory / "control.sock");
+  return code;
+}
+
+void Agent::announce() {
+  log_.set_stderr(!options_.ready_fd);
+  log_.info(LogLine("agent_started").kv("version", CODEX_VERSION).kv("pid", ::getpid()).kv("metrics", metrics_url_).str());
+  for (const auto& warning : config_.warnings) log_.warning(LogLine("config_warning").kv("text", warning).str());
+  sd_notify(0, "READY=1");
+  sd_event_set_watchdog(loop_.raw(), 1);
+  if (!options_.ready_fd) return;
+  const UniqueFd ready(*options_.ready_fd);
+  [[maybe_unused]] const auto n = ::write(ready.get(), "1", 1);
+  // The terminal belongs to whoever started us; from here on there is only the log file.
+  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  ::dup2(null.get(), 1);
+  ::dup2(null.get(), 2);
+}
+
+void Agent::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) {
+  for (const auto& backend : backends_) {
+    if (backend->on_reaped(pid, status, usage)) return;
+  }
+}
+
+void Agent::changed() {
+  snapshot_.reset();
+  if (!publish_.armed()) publish_.arm_after(Duration{0});
+}
+
+/// Once a loop turn, however much has changed in it.
+void Agent::publish() {
+  const bool waiting = operations_.follow();
+  if (control_front_) control_front_->wake_parked();
+  if (waiting) deadlines_.arm_after(seconds(1));
+  if (!shutting_down_) return;
+  const bool resting = std::all_of(backends_.begin(), backends_.end(), [](const auto& backend) {
+    return backend->lifecycle().state() == State::kStopped;
+  });
+  const auto* operation = shutdown_operation_ ? operations_.find(*shutdown_operation_) : nullptr;
+  if (resting || (operation != nullptr && operation->done())) {
+    // The answers that were just written still need a turn of the loop to leave.
+    deadlines_ = Timer(loop_, "end", [this] { loop_.stop(0); });
+    deadlines_.arm_after(milliseconds(20));
+    shutting_down_ = false;
+  }
+}
+
+void Agent::shut_down() {
+  if (shutdown_operation_) return;
+  log_.info(LogLine("shutdown_requested").str());
+  sd_notify(0, "STOPPING=1");
+  std::vector<Backend*> all;
+  for (const auto& backend : backends_) all.push_back(backend.get());
+  shutdown_operation_ = operations_.begin(Command::kShutdown, all).id;
+  shutting_down_ = true;
+  changed();
+}
+
+std::shared_ptr<const Snapshot> Agent::snapshot() {
+  if (!snapshot_) snapshot_ = std::make_shared<const Snapshot>(build_snapshot());
+  return snapshot_;
+}
+
+Snapshot Agent::build_snapshot() {
+  Snapshot snapshot;
+  snapshot.agent.version = CODEX_VERSION;
+  snapshot.agent.revision = CODEX_REVISION;
+  snapshot.agent.compiler = "g++ " __VERSION__;
+  snapshot.agent.pid = ::getpid();
+  snapshot.agent.uptime_seconds = to_seconds(Clock::now() - started_at_);
+  snapshot.agent.metrics_url = metrics_url_;
+  snapshot.agent.config_loaded_at = config_loaded_at_;
+  snapshot.agent.log_messages = log_.counts();
+  snapshot.agent.log_error = log_file_.stats().last_error;
+  for (const auto& backend : backends_) snapshot.backends.push_back(backend->snapshot());
+  add_collectors(snapshot.agent);
+  snapshot.loop = loop_.stats();
+  return snapshot;
+}
+
+void Agent::add_collectors(AgentSnapshot& agent) {
+  CollectorSnapshot process{"process", true, 0}, io{"io", true, 0};
+  std::uint64_t errors = 0;
+  for (const auto& backend : backends_) {
+    process.duration_seconds += to_seconds(backend->sample_cost());
+    io.success = io.success && backend->usage().io_readable;
+    process.success = process.success && !backend->usage().truncated;
+    errors += backend->usage().read_errors;
+  }
+  agent.collectors = {process, io};
+  agent.collect_errors = {{"process", errors}};
+}
+
+}  // namespace codex

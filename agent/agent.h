@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/config/config.h"
+#include "agent/control/operations.h"
+#include "agent/instance_lock.h"
+#include "agent/os/event_loop.h"
+#include "agent/os/reaper.h"
+#include "agent/os/sock_diag.h"
+#include "agent/os/worker.h"
+#include "agent/supervision/backend.h"
+#include "exporters/http_front.h"
+#include "probes/curl_multi.h"
+
+namespace codex {
+
+/// How the daemon was started.
+struct AgentOptions {
+  bool start_backends = false;   ///< start all of them at once
+  std::optional<int> ready_fd;   ///< write one byte here when commands are taken, then work in the background
+};
+
+/// The whole agent. Members are in dependency order: construction is start-up, destruction is shut-down.
+class Agent {
+ public:
+  /// Takes the directory's lock, binds the metrics port and the control socket. Throws std::runtime_error with a
+  /// message for the operator when the agent cannot work here; nothing has been started then.
+  Agent(Config config, AgentOptions options);
+
+  /// Works until SIGTERM, SIGINT or a shutdown command, stops every backend, and returns the exit code.
+  int run();
+
+ private:
+  void on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage);
+  void changed();
+  void publish();
+  void shut_down();
+  void announce();
+  std::shared_ptr<const Snapshot> snapshot();
+  Snapshot build_snapshot();
+  void add_collectors(AgentSnapshot& agent);
+
+  Config config_;
+  AgentOptions options_;
+  InstanceLock lock_;
+  EventLoop loop_;
+  TimePoint started_at_ = Clock::now();
+  WallTime config_loaded_at_ = std::chrono::system_clock::now();
+  Worker disk_{"disk", 1024};
+  Worker resolver_{"resolver", 64};
+  RotatingFile log_file_;
+  Logger log_;
+  RotatingFile events_file_;
+  EventHistory events_;
+  SockDiag sock_diag_;
+  CurlMulti curl_;
+  Reaper reaper_;
+  std::vector<std::unique_ptr<Backend>> backends_;
+  Operations operations_;
+  HttpRoutes public_routes_, control_routes_;
+  std::shared_ptr<const Snapshot> snapshot_;  ///< nullptr: something has changed since the last one
+  bool shutting_down_ = false;
+  std::optional<std::uint64_t> shutdown_operation_;
+  std::string metrics_url_;
+  std::unique_ptr<HttpFront> public_front_, control_front_;
+  SignalWatch sigterm_, sigint_;
+  Timer publish_, deadlines_;  // keep last
+};
+
+}  // namespace codex

@@ -1,0 +1,203 @@
+#include "agent/cli/change_commands.h"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "agent/cli/agent_start.h"
+#include "agent/cli/daemon_launcher.h"
+#include "agent/cli/exit_code.h"
+#include "agent/cli/operation_wait.h"
+#include "agent/cli/progress.h"
+#include "agent/cli/status_text.h"
+#include "agent/cli/terminal.h"
+
+namespace codex {
+namespace {
+
+using Trouble = ControlClient::Trouble;
+constexpr Duration kAgentExitLimit = std::chrono::seconds(10);
+
+bool starts(const std::string& verb) {
+  return verb == "start" || verb == "restart";
+}
+
+int answer_without_agent(const CommandContext& context) {
+  const std::string& verb = context.invocation.verb;
+  if (context.invocation.json)
+    print_document(R"({"command":")" + verb + R"(","done":true,"results":[],"status":null})");
+  else
+    print("not running (no agent)\n");
+  return kExitOk;
+}
+
+/// Shows the wait: one live line on a terminal, else a line for every change; nothing with --json.
+class Display {
+ public:
+  explicit Display(bool quiet) : quiet_(quiet), live_(stdout_is_terminal()) {}
+
+  void show(const OperationDocument& operation) {
+    if (quiet_) return;
+    if (live_) {
+      line_.show(Progress::live_line(operation, Clock::now() - began_));
+      return;
+    }
+    for (const std::string& line : progress_.new_lines(operation)) print(line + "\n");
+  }
+
+  void clear() { line_.clear(); }
+
+ private:
+  bool quiet_, live_;
+  TimePoint began_ = Clock::now();
+  Progress progress_;
+  LiveLine line_;
+};
+
+void print_results(const CommandContext& context, const OperationDocument& operation) {
+  for (const OperationResult& result : operation.results) {
+    const std::string line = result.backend + ": " + (result.message.empty() ? "done" : result.message);
+    if (result.code == kExitOk) {
+      print(line + "\n");
+      continue;
+    }
+    print_error(line);
+    print_error("its output: " + suggest(context, "logs") +
+                (operation.results.size() > 1 ? " " + result.backend : ""));
+  }
+  if (!starts(context.invocation.verb)) return;
+  for (const BackendStatus& backend : operation.status.backends) {
+    const bool started =
+        std::any_of(operation.results.begin(), operation.results.end(), [&](const OperationResult& result) {
+          return result.backend == backend.name && result.code == kExitOk;
+        });
+    if (started) print(render_backend(backend, use_colour()));
+  }
+}
+
+/// The agent ends a moment after its answer; only then may another one be started.
+bool wait_for_agent_exit(const CommandContext& context, int agent_pidfd, TimePoint deadline) {
+  while (Clock::now() < deadline && !InterruptGuard::interrupted()) {
+    pollfd entry{agent_pidfd, POLLIN, 0};
+    const bool ended = agent_pidfd < 0 || ::poll(&entry, 1, 0) == 1;
+    if (ended && !context.client.agent_listens()) return true;
+    entry.revents = 0;
+    ::poll(ended ? nullptr : &entry, ended ? 0 : 1, 20);
+  }
+  return false;
+}
+
+UniqueFd open_agent(const CommandContext& context) {
+  const auto pid = recorded_agent_pid(context.locations.state_directory);
+  return UniqueFd(pid ? static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)) : -1);
+}
+
+int report_end(const CommandContext& context, const WaitResult& wait) {
+  const std::string& verb = context.invocation.verb;
+  const std::string goes_on = "the " + verb + " goes on - see " + suggest(context, "status");
+  switch (wait.end) {
+    case WaitResult::End::kDone:
+      return kExitOk;
+    case WaitResult::End::kInterrupted:
+      print_error("stopped waiting; " + goes_on);
+      return kExitInterrupted;
+    case WaitResult::End::kTimeLimit:
+      print_error("no result within --timeout; " + goes_on);
+      return kExitTimedOut;
+    case WaitResult::End::kAgentGone:
+      print_error("the agent died during the " + verb + "; the backends were left as they are, and " +
+                  suggest(context, "start") + " takes them over");
+      return kExitNoAgent;
+    case WaitResult::End::kNoAnswer:
+      return report_trouble(context, Trouble::kNoAnswer);
+    case WaitResult::End::kBadAnswer:
+      print_error("the agent gave no usable answer during the " + verb +
+                  (wait.error.empty() ? "" : ": " + wait.error));
+      return kExitNoAgent;
+  }
+  return kExitFailed;
+}
+
+int finish_shutdown(const CommandContext& context, const WaitResult& wait, int agent_pidfd,
+                    TimePoint deadline) {
+  if (!wait_for_agent_exit(context, agent_pidfd, deadline)) {
+    if (InterruptGuard::interrupted())
+      return report_end(context, {WaitResult::End::kInterrupted, {}, {}, {}});
+    print_error("the agent has not ended yet; see " + suggest(context, "status"));
+    return kExitTimedOut;
+  }
+  const int code = worst_result_code(wait.operation);
+  if (context.invocation.json)
+    print_document(wait.document.empty() ? R"({"command":"shutdown","done":true,"results":[],"status":null})"
+                                         : render_operation_answer(wait.document));
+  else if (code == kExitOk)
+    print("the agent has ended\n");
+  return code;
+}
+
+int follow(const CommandContext& context, std::uint64_t operation, int agent_pidfd,
+           std::optional<TimePoint> until) {
+  Display display(context.invocation.json);
+  WaitOptions options;
+  options.until = until;
+  options.interrupted = InterruptGuard::interrupted;
+  options.show = [&](const OperationDocument& news) { display.show(news); };
+  const WaitResult wait = wait_for_operation(context.client, operation, options);
+  display.clear();
+
+  const bool shutdown = context.invocation.verb == "shutdown";
+  const bool agent_left =
+      shutdown && (wait.end == WaitResult::End::kAgentGone || wait.end == WaitResult::End::kBadAnswer);
+  if (wait.end != WaitResult::End::kDone && !agent_left) return report_end(context, wait);
+  if (!context.invocation.json) print_results(context, wait.operation);
+  if (shutdown)
+    return finish_shutdown(context, wait, agent_pidfd, until.value_or(Clock::now() + kAgentExitLimit));
+  if (context.invocation.json) print_document(render_operation_answer(wait.document));
+  return worst_result_code(wait.operation);
+}
+
+}  // namespace
+
+int worst_result_code(const OperationDocument& operation) {
+  int worst = kExitOk;
+  for (const OperationResult& result : operation.results) {
+    if (result.code == kExitRefused) return kExitRefused;
+    if (result.code != kExitOk) worst = kExitFailed;
+  }
+  return worst;
+}
+
+int run_change_command(const CommandContext& context) {
+  const Invocation& invocation = context.invocation;
+  const InterruptGuard guard;
+  const std::optional<TimePoint> until =
+      invocation.time_limit ? std::optional(Clock::now() + *invocation.time_limit) : std::nullopt;
+  const std::string body = render_request(invocation.names);
+  const auto not_interrupted = [] { return !InterruptGuard::interrupted(); };
+  const auto ask = [&](const std::string& verb) {
+    return context.client.post("/v1/" + verb, body, ControlClient::kPlainDeadline, not_interrupted);
+  };
+
+  UniqueFd agent = open_agent(context);
+  auto reply = ask(invocation.verb);
+  if (reply.trouble == Trouble::kNoAgent) {
+    if (!starts(invocation.verb)) return answer_without_agent(context);
+    if (const int code = start_agent(context, until); code != kExitOk) return code;
+    reply = ask("start");
+  }
+  if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
+  const auto operation = parse_operation_id(reply.body);
+  if (reply.status != 202 || !operation) return report_refusal(reply);
+  if (!invocation.wait) {
+    if (invocation.json)
+      print_document(reply.body);
+    else
+      print(invocation.verb + " requested; see " + suggest(context, "status") + "\n");
+    return kExitOk;
+  }
+  return follow(context, *operation, agent.get(), until);
+}
+
+}  // namespace codex

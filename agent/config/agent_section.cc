@@ -1,0 +1,75 @@
+#include "agent/config/agent_section.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/config/addresses.h"
+#include "agent/config/values.h"
+
+namespace codex {
+
+namespace {
+
+constexpr std::uint64_t kSmallestLog = 1024;
+constexpr std::uint64_t kLargestLog = std::uint64_t{100} << 30;
+constexpr int kMostKeptLogs = 100;
+constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warning", "error"};
+
+Parsed<std::string> parse_level(std::string_view text) {
+  if (std::find(kLevels.begin(), kLevels.end(), text) != kLevels.end()) return Parsed<std::string>::good(std::string(text));
+  return Parsed<std::string>::bad("is not one of \"debug\", \"info\", \"warning\", \"error\"");
+}
+
+// A Host header: a name or address, with or without a port.
+bool is_host_header(const std::string& text) {
+  return is_host(text) || parse_listen_address(text).value.has_value() ||
+         parse_listen_address(text + ":0").value.has_value();
+}
+
+template <typename T>
+std::optional<T> from_environment(const char* name, Parsed<T> (*parser)(std::string_view), const Dotenv& dotenv,
+                                  LoadContext& context) {
+  const auto given = find_setting(context.process, dotenv, name);
+  if (!given) return std::nullopt;
+  const Parsed<T> parsed = parser(given->value);
+  if (!parsed.value) given->error(name, shown(given->value) + " " + parsed.error, context.findings);
+  return parsed.value;
+}
+
+}  // namespace
+
+AgentConfig load_agent_section(TomlTable table, const Dotenv& dotenv, LoadContext& context) {
+  AgentConfig agent;
+  const auto listen = table.parsed<Address>("listen", parse_listen_address);
+  const auto listen_override = from_environment("CODEX_AGENT_LISTEN", parse_listen_address, dotenv, context);
+  const Address address =
+      listen_override.value_or(listen.value_or(Address{agent.listen_host, agent.listen_port}));
+  agent.listen_host = address.host;
+  agent.listen_port = address.port;
+
+  agent.allowed_hosts = table.texts("allowed_hosts").value_or(std::vector<std::string>{});
+  for (const std::string& host : agent.allowed_hosts) {
+    if (!is_host_header(host)) {
+      table.error_at("allowed_hosts", shown(host) + " is not a host name or address, such as \"grafana.example\"");
+    }
+  }
+
+  agent.log_file = context.log_directory / "process-monitor.log";
+  if (const auto file = table.text("log_file")) {
+    if (file->empty() || file->ends_with('/')) table.error_at("log_file", "must name a file");
+    agent.log_file = (context.project_directory / *file).lexically_normal();
+  }
+  if (const auto file = find_setting(context.process, dotenv, "LOG_FILE")) {
+    agent.log_file = (context.project_directory / file->value).lexically_normal();
+  }
+  agent.log_max_bytes = table.size("log_max_size", kSmallestLog, kLargestLog).value_or(agent.log_max_bytes);
+  agent.log_keep = static_cast<int>(table.whole("log_keep", 0, kMostKeptLogs).value_or(agent.log_keep));
+
+  agent.log_level = table.parsed<std::string>("log_level", parse_level).value_or(agent.log_level);
+  agent.log_level =
+      from_environment("CODEX_AGENT_LOG_LEVEL", parse_level, dotenv, context).value_or(agent.log_level);
+  table.reject_unknown();
+  return agent;
+}
+
+}  // namespace codex

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/config/config.h"
+#include "agent/config/dotenv.h"
+#include "agent/config/load_context.h"
+#include "agent/config/toml_reader.h"
+
+namespace codex {
+
+/// The words of restart.policy and hang.action in the file.
+const std::vector<std::pair<std::string, RestartPolicy>>& restart_policy_words();
+const std::vector<std::pair<std::string, HangAction>>& hang_action_words();
+
+struct LoadedBackend {
+  BackendConfig config;
+  Dotenv dotenv;     ///< its .env file
+  Place place;       ///< of its table
+  Place port_place;  ///< of `port`, or of the table
+};
+
+/// Reads [backend.NAME]; every key that `table` lacks has its default. Mistakes go to `context.findings`, and then
+/// the result is good for further checks only.
+LoadedBackend load_backend(const std::string& name, TomlTable table, LoadContext& context);
+
+}  // namespace codex

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/os/clock.h"
+#include "agent/os/redactor.h"
+#include "agent/os/secret.h"
+#include "probes/probe_spec.h"
+
+namespace codex {
+
+enum class RestartPolicy { kAlways, kOnFailure, kNever };  ///< systemd.service(5), Restart=
+enum class HangAction { kRestart, kReport };
+
+struct RestartConfig {
+  RestartPolicy policy = RestartPolicy::kAlways;
+  Duration initial_delay{0};                         ///< before the first restart after stable uptime
+  Duration max_delay = std::chrono::seconds(30);
+  double factor = 2;                                 ///< from the second restart on: 1 s, then times factor
+  int start_limit = 5;                               ///< automatic starts ...
+  Duration start_limit_interval = std::chrono::seconds(60);  ///< ... in this time; one more is `failed`
+  Duration stable_after = std::chrono::seconds(10);  ///< uptime that forgets earlier failures
+  Duration retry_interval = std::chrono::minutes(5); ///< slow retry out of `failed`; 0 = never
+};
+
+struct BackendConfig {
+  std::string name;                        ///< [a-z0-9][a-z0-9_-]*, label `backend`
+  std::vector<std::string> command;        ///< argv, never a shell line
+  std::filesystem::path directory;         ///< absolute working directory of the child
+  std::map<std::string, std::string> environment;  ///< complete block for the child, without the agent's own variables
+  std::map<std::string, std::string> own_environment;  ///< [backend.NAME.env] alone, to show
+  std::filesystem::path env_file;          ///< absolute; "" if none was read
+  std::optional<std::uint16_t> port;
+  Duration start_timeout = std::chrono::seconds(60);
+  int stop_signal = 15;                    ///< SIGTERM
+  Duration stop_timeout = std::chrono::seconds(2);
+  RestartConfig restart;
+  HangAction hang_action = HangAction::kRestart;
+  std::vector<ProbeSpec> probes;           ///< port, http, database first, then the named ones
+  std::map<std::string, std::string> url_env;  ///< by probe: the variable that gave its URL
+  std::filesystem::path output_file;       ///< logs/server.log
+  std::uint64_t output_max_bytes = 10 * 1024 * 1024;
+  int output_keep = 5;
+  std::filesystem::path pid_file;          ///< logs/server.pid
+  bool collect_pss = false;
+};
+
+struct AgentConfig {
+  std::string listen_host = "127.0.0.1";
+  std::uint16_t listen_port = 9847;
+  std::vector<std::string> allowed_hosts;  ///< besides loopback names and listen_host
+  std::filesystem::path log_file;          ///< logs/process-monitor.log
+  std::uint64_t log_max_bytes = 10 * 1024 * 1024;
+  int log_keep = 5;
+  std::string log_level = "info";
+};
+
+struct Config {
+  std::filesystem::path file;         ///< "" with zero configuration
+  std::filesystem::path project_directory;
+  std::filesystem::path state_directory;   ///< .codex-agent beside the file, or /run/codex-agent
+  AgentConfig agent;
+  std::vector<BackendConfig> backends;
+  Redactor redactor;                  ///< knows every secret of this configuration
+  std::vector<std::string> warnings;  ///< one line each, safe to show
+};
+
+/// One mistake. line and column are 1-based, 0 if it is not about a place in a file.
+struct ConfigError {
+  std::string file;
+  unsigned line = 0, column = 0;
+  std::string message;  ///< what, why, what to do next; safe to show
+};
+
+/// "codex-agent.toml:12:3: ..." or "PORT: ..."
+std::string to_string(const ConfigError& error);
+
+struct LoadOptions {
+  std::filesystem::path project_directory;          ///< -C, default the working directory
+  std::optional<std::filesystem::path> config_file; ///< --config; else codex-agent.toml in the project, if there
+  std::map<std::string, std::string> environment;   ///< of this process
+};
+
+struct LoadResult {
+  std::optional<Config> config;     ///< only without errors
+  std::vector<ConfigError> errors;  ///< all of them, in file order
+};
+
+/// Reads configuration: command line > environment > .env > codex-agent.toml > defaults. Reads files, nothing
+/// else; starts nothing.
+LoadResult load_config(const LoadOptions& options);
+
+/// The effective configuration as TOML that could be loaded again, secrets as "***"; `config show`.
+std::string render_config_toml(const Config& config);
+
+/// The same as one JSON document, with `state_directory`, `log_file` and each backend's `output_file`.
+std::string render_config_json(const Config& config);
+
+}  // namespace codex

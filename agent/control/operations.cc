@@ -1,0 +1,128 @@
+#include "agent/control/operations.h"
+
+#include <algorithm>
+
+namespace codex {
+
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::size_t kRemembered = 100;
+
+/// Longest a command may take: a crash loop runs into its start limit, an unkillable process has been
+/// reported by then.
+Duration patience(Command command, const BackendConfig& config) {
+  const Duration stop = config.stop_timeout + seconds(10);
+  if (command == Command::kStop || command == Command::kShutdown) return stop;
+  return stop + config.start_timeout + config.restart.start_limit_interval +
+         config.restart.max_delay * config.restart.start_limit;
+}
+
+struct Verdict {
+  bool done = false;
+  int code = kCommandOk;
+  std::string message;
+};
+
+Verdict judge_stop(const Backend& backend) {
+  const auto& life = backend.lifecycle();
+  if (life.state() == State::kStopped) return {true, kCommandOk, "stopped"};
+  if (life.desired_running()) return {true, kCommandFailed, "a later start won: " + backend.summary()};
+  return {};
+}
+
+Verdict judge_start(const Backend& backend) {
+  const auto& life = backend.lifecycle();
+  switch (life.state()) {
+    case State::kRunning: return {true, kCommandOk, backend.summary()};
+    case State::kFailed:
+      return {true, life.cause() == Cause::kPortTaken ? kCommandRefused : kCommandFailed, backend.summary()};
+    case State::kStopped: return {true, kCommandFailed, "stopped before it was ready"};
+    case State::kStopping:
+      if (!life.desired_running()) return {true, kCommandFailed, "a later stop won"};
+      return {};
+    case State::kStarting:
+    case State::kBackoff: return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(Command command) {
+  switch (command) {
+    case Command::kStart: return "start";
+    case Command::kStop: return "stop";
+    case Command::kRestart: return "restart";
+    case Command::kShutdown: return "shutdown";
+  }
+  return "";
+}
+
+bool Operation::done() const {
+  return std::all_of(results.begin(), results.end(), [](const OperationResult& result) { return result.done; });
+}
+
+Operations::Operations(EventLoop& loop) : loop_(loop) {}
+
+const Operation& Operations::begin(Command command, const std::vector<Backend*>& backends) {
+  while (operations_.size() >= kRemembered && operations_.front().done()) operations_.pop_front();
+  Operation& operation = operations_.emplace_back();
+  operation.id = ++last_id_;
+  operation.command = command;
+  operation.deadline = loop_.now();
+  for (Backend* backend : backends) {
+    operation.deadline = std::max(operation.deadline, loop_.now() + patience(command, backend->config()));
+  }
+  for (Backend* backend : backends) {
+    const bool was_running = backend->lifecycle().state() == State::kRunning;
+    switch (command) {
+      case Command::kStart: backend->start(); break;
+      case Command::kRestart: backend->restart(); break;
+      case Command::kStop:
+      case Command::kShutdown: backend->stop(); break;
+    }
+    OperationResult result{backend, false, kCommandOk, {}};
+    if (command == Command::kStart && was_running) {
+      result = {backend, true, kCommandOk, "already " + backend->summary()};
+    }
+    operation.results.push_back(std::move(result));
+  }
+  follow();
+  return operation;
+}
+
+bool Operations::follow() {
+  bool news = false;
+  for (auto& operation : operations_) {
+    if (operation.done()) continue;
+    ++operation.revision;  // A client that waits shows every phase, not only the end.
+    for (auto& result : operation.results) {
+      if (!result.done) settle(operation, result);
+    }
+    news = true;
+  }
+  return news;
+}
+
+bool Operations::settle(Operation& operation, OperationResult& result) {
+  const bool stop = operation.command == Command::kStop || operation.command == Command::kShutdown;
+  Verdict verdict = stop ? judge_stop(*result.backend) : judge_start(*result.backend);
+  if (!verdict.done && loop_.now() >= operation.deadline) {
+    verdict = {true, kCommandFailed,
+               "not " + std::string(stop ? "stopped" : "running") + " in time: " + result.backend->summary()};
+  }
+  result.done = verdict.done;
+  result.code = verdict.code;
+  result.message = verdict.message;
+  return verdict.done;
+}
+
+const Operation* Operations::find(std::uint64_t id) const {
+  const auto found =
+      std::find_if(operations_.begin(), operations_.end(), [id](const Operation& op) { return op.id == id; });
+  return found == operations_.end() ? nullptr : &*found;
+}
+
+}  // namespace codex

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/os/event_loop.h"
+#include "agent/supervision/backend.h"
+
+namespace codex {
+
+enum class Command { kStart, kStop, kRestart, kShutdown };
+std::string_view to_string(Command command);
+
+/// Exit codes that commands end with.
+inline constexpr int kCommandOk = 0;
+inline constexpr int kCommandFailed = 1;
+inline constexpr int kCommandRefused = 7;
+
+/// What became of one command for one backend.
+struct OperationResult {
+  Backend* backend = nullptr;
+  bool done = false;
+  int code = kCommandOk;
+  std::string message;
+};
+
+/// One accepted command. Gets exactly one final answer, at the latest at its deadline.
+struct Operation {
+  std::uint64_t id = 0;
+  Command command = Command::kStart;
+  std::uint64_t revision = 1;  ///< grows with every change that a waiting client should see
+  std::vector<OperationResult> results;
+  TimePoint deadline{};
+  [[nodiscard]] bool done() const;
+};
+
+/// The commands under way and the last hundred that ended. Loop thread.
+class Operations {
+ public:
+  explicit Operations(EventLoop& loop);
+
+  /// Carries `command` out on `backends` and follows it to its end.
+  const Operation& begin(Command command, const std::vector<Backend*>& backends);
+
+  /// A backend changed: look whether anything has ended. True if some operation's revision grew.
+  bool follow();
+
+  [[nodiscard]] const Operation* find(std::uint64_t id) const;
+
+ private:
+  bool settle(Operation& operation, OperationResult& result);
+
+  EventLoop& loop_;
+  std::uint64_t last_id_ = 0;
+  std::deque<Operation> operations_;
+};
+
+}  // namespace codex

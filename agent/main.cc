@@ -1,0 +1,91 @@
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "agent/agent.h"
+#include "agent/commands/check_command.h"
+#include "agent/commands/ports_command.h"
+#include "agent/config/config.h"
+
+extern char** environ;
+
+namespace {
+
+constexpr int kUsageError = 2;
+
+std::map<std::string, std::string> environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (const auto equals = text.find('='); equals != std::string::npos) {
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+  }
+  return variables;
+}
+
+int print_errors(const codex::LoadResult& loaded) {
+  for (const auto& error : loaded.errors) std::fprintf(stderr, "%s\n", to_string(error).c_str());
+  return kUsageError;
+}
+
+int run_agent(codex::Config config, const codex::AgentOptions& options) {
+  // A peer that hangs up is an error code of write(2), not the end of the agent. Children get defaults again.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
+  try {
+    return codex::Agent(std::move(config), options).run();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "codex-agent: %s\n", e.what());
+    return 1;
+  }
+}
+
+}  // namespace
+
+/// The daemon behind the CLI: `codex-agentd [-C DIR] [--config FILE] run|check|ports|config-check|config-show`.
+int main(int argc, char** argv) {
+  CLI::App app("The daemon of codex-agent; people use `codex-agent`.");
+  std::string directory = ".", config_file;
+  app.add_option("-C", directory, "project directory");
+  app.add_option("--config", config_file, "configuration file");
+  app.require_subcommand(1);
+
+  codex::AgentOptions options;
+  bool json = false;
+  std::vector<std::string> names;
+  auto* run = app.add_subcommand("run", "supervise until SIGTERM");
+  run->add_flag("--start", options.start_backends, "start every backend");
+  run->add_option("--ready-fd", options.ready_fd, "descriptor that gets a byte when the agent is ready");
+  auto* check = app.add_subcommand("check", "ask every probe once");
+  auto* ports = app.add_subcommand("ports", "who listens on the backends' ports");
+  auto* config_check = app.add_subcommand("config-check", "validate the configuration");
+  auto* config_show = app.add_subcommand("config-show", "print the effective configuration");
+  for (auto* command : {check, ports, config_check, config_show}) command->add_flag("--json", json, "print JSON");
+  for (auto* command : {check, ports}) command->add_option("names", names, "backends");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kUsageError;
+  }
+
+  codex::LoadOptions load;
+  load.project_directory = directory;
+  if (!config_file.empty()) load.config_file = config_file;
+  load.environment = environment();
+  auto loaded = codex::load_config(load);
+  if (!loaded.config) return print_errors(loaded);
+
+  if (*run) return run_agent(std::move(*loaded.config), options);
+  if (*check) return codex::check_command(*loaded.config, names, json);
+  if (*ports) return codex::ports_command(*loaded.config, names, json);
+  if (*config_show) {
+    const auto& config = *loaded.config;
+    std::fputs((json ? render_config_json(config) : render_config_toml(config)).c_str(), stdout);
+    return 0;
+  }
+  if (*config_check) return codex::config_check_command(*loaded.config, json);
+  return kUsageError;
+}

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/os/unique_fd.h"
+
+namespace codex {
+
+/// A cgroup v2 directory of our own, without controllers: it lists a tree's processes exactly, kills them at once
+/// (cgroup.kill, Linux 5.14) and counts their CPU time (Documentation/admin-guide/cgroup-v2.rst).
+/// Loop thread.
+class Cgroup {
+ public:
+  struct Cpu {
+    double user_seconds = 0, system_seconds = 0;
+  };
+
+  /// Makes (or takes over) the group `name` below the one we live in, wherever cgroup2 is mounted. nullopt where
+  /// that is not allowed or there is no cgroup v2: the caller then works without.
+  static std::optional<Cgroup> create(const std::string& name);
+
+  Cgroup(Cgroup&&) noexcept = default;
+  Cgroup& operator=(Cgroup&&) noexcept = default;
+  /// Removes the group if it is empty.
+  ~Cgroup();
+
+  [[nodiscard]] int fd() const { return directory_.get(); }
+  [[nodiscard]] std::vector<pid_t> pids() const;
+  [[nodiscard]] std::optional<Cpu> cpu() const;
+  void kill() const;  ///< SIGKILL to every member, frozen ones too; ones that are just being forked included
+
+ private:
+  Cgroup(std::filesystem::path path, UniqueFd directory);
+  std::filesystem::path path_;
+  UniqueFd directory_;
+};
+
+/// Where cgroup2 is mounted according to the text of /proc/self/mountinfo; "" if nowhere.
+std::filesystem::path find_cgroup2_mount(const std::string& mountinfo);
+
+/// Path of the v2 group in the text of /proc/self/cgroup (the line `0::/path`); "" if there is none.
+std::string find_cgroup2_path(const std::string& cgroup_file);
+
+}  // namespace codex

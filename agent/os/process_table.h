@@ -1,0 +1,57 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/os/clock.h"
+#include "agent/os/proc_files.h"
+
+namespace codex {
+
+/// Live questions to /proc. Each answers "gone" by nullopt or by leaving the process out, never by throwing.
+/// Costs 2-5 us a process (a stat read); call from the loop.
+
+/// Identity of a live process; nullopt if it is gone or a zombie.
+std::optional<ProcessId> identify_process(pid_t pid);
+
+/// stat of a live or zombie process.
+std::optional<ProcStat> read_proc_stat(pid_t pid);
+
+/// Direct children of all threads of `pid` (/proc/PID/task/*/children).
+std::vector<pid_t> children_of(pid_t pid);
+
+/// `roots` and everything below them, parents before children, zombies left out. Repeats nothing.
+std::vector<ProcStat> descendants_of(const std::vector<pid_t>& roots);
+
+/// Value of an environment variable in the block the process was started with; nullopt if unreadable.
+std::optional<std::string> environment_of(pid_t pid, std::string_view name);
+
+/// Every process whose start environment has `name` with a value that begins with `prefix`.
+/// Walks all of /proc: for start-up and rare clean-up only.
+std::vector<ProcessId> find_processes_by_environment(std::string_view name, std::string_view prefix);
+
+/// What a person needs to recognise a process.
+struct ProcessDescription {
+  pid_t pid = 0;
+  std::string command;  ///< cmdline, or [comm] without one; raw, escape before showing
+  std::string user;     ///< name, or the uid as digits
+  WallTime since{};     ///< when it started
+};
+std::optional<ProcessDescription> describe_process(pid_t pid);
+
+/// Which of `pids` has the socket with this inode open (/proc/PID/fd/* -> socket:[inode]).
+std::optional<pid_t> socket_owner(std::uint64_t inode, const std::vector<pid_t>& pids);
+
+/// As above among all processes of the host that we may look into.
+std::optional<pid_t> socket_owner_on_host(std::uint64_t inode);
+
+/// Wall time at which a process with these start ticks began; from /proc/stat btime.
+WallTime wall_time_of(std::uint64_t start_ticks);
+
+/// /proc/sys/kernel/random/boot_id, "" if unreadable.
+std::string boot_id();
+
+}  // namespace codex

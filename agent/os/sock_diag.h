@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "agent/os/unique_fd.h"
+
+namespace codex {
+
+/// A TCP socket in LISTEN state (sock_diag(7), inet_diag).
+struct Listener {
+  std::string address;              ///< numeric, e.g. "127.0.0.1", "::"
+  std::uint16_t port = 0;
+  bool ipv6 = false;
+  std::uint64_t inode = 0;          ///< socket:[inode] of /proc/PID/fd
+  std::uint32_t uid = 0;
+  std::uint32_t accept_queue = 0;   ///< connections that wait to be accepted
+  std::uint32_t backlog = 0;        ///< most that may wait
+};
+
+/// Asks the kernel for listening sockets through one netlink socket. Walks the listening hash only
+/// (TCPF_LISTEN), so its cost does not grow with the number of connections. Loop thread.
+class SockDiag {
+ public:
+  SockDiag();
+
+  /// All listeners on `port`, IPv4 and IPv6. Throws std::system_error when the kernel cannot be asked.
+  std::vector<Listener> listeners(std::uint16_t port);
+
+ private:
+  UniqueFd netlink_;
+};
+
+}  // namespace codex

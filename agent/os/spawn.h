@@ -1,0 +1,51 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/os/event_loop.h"
+#include "agent/os/unique_fd.h"
+
+namespace codex {
+
+/// What to start, and as what.
+struct SpawnRequest {
+  std::vector<std::string> command;                ///< argv; argv[0] is looked up in environment["PATH"]
+  std::filesystem::path directory;
+  std::map<std::string, std::string> environment;  ///< the complete block
+  int stdout_fd = -1;                              ///< becomes fd 1
+  int stderr_fd = -1;                              ///< becomes fd 2
+  int cgroup_fd = -1;                              ///< cgroup v2 directory to be born in; -1 = ours
+};
+
+/// Why a child could not become the program.
+struct SpawnError {
+  std::string stage;  ///< "fork" "working directory" "exec" ...
+  int error = 0;      ///< errno
+  std::string message;  ///< for a person: what, why, what to do
+};
+
+/// A process that was just started. Its pidfd stays valid whatever happens to the number.
+struct SpawnedProcess {
+  pid_t pid = 0;
+  UniqueFd pidfd;
+  /// Readable end of the exec pipe: end of file = the program runs; bytes = a SpawnError (read_spawn_error).
+  UniqueFd exec_pipe;
+};
+
+/// Starts a child in its own session with default signal dispositions, an empty mask, stdin /dev/null and no
+/// descriptor above 2 (clone3(2) with CLONE_PIDFD and CLONE_INTO_CGROUP, close_range(2)). Does not wait for
+/// exec: a frozen file system must not freeze us. Throws SpawnError if not even fork worked or the command
+/// cannot be found. Loop thread only: PR_SET_PDEATHSIG and friends follow the spawning thread.
+SpawnedProcess spawn(const SpawnRequest& request);
+
+/// Reads what the exec pipe holds once it is readable. nullopt = exec succeeded.
+std::optional<SpawnError> read_spawn_error(int exec_pipe, const SpawnRequest& request);
+
+}  // namespace codex

@@ -1,0 +1,19 @@
+# Flags for every target: warnings are errors, hardening always, sanitizers on request.
+add_library(codex_options INTERFACE)
+target_include_directories(codex_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(codex_options INTERFACE
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
+  -Wformat=2 -Wformat-security -fstack-protector-strong -fstack-clash-protection)
+target_link_options(codex_options INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
+
+if(CODEX_SANITIZE)
+  target_compile_options(codex_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
+                         -fno-omit-frame-pointer -O1)
+  target_link_options(codex_options INTERFACE -fsanitize=address,undefined)
+endif()
+
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS")
+set(CMAKE_CXX_FLAGS_DEBUG "-g -D_GLIBCXX_ASSERTIONS")
+
+include(CheckPIESupported)
+check_pie_supported()

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/config/config.h"
+#include "agent/os/event_loop.h"
+#include "agent/os/rotating_file.h"
+#include "agent/supervision/backend_record.h"
+#include "agent/supervision/child_output.h"
+#include "agent/supervision/event_history.h"
+#include "agent/supervision/health.h"
+#include "agent/supervision/lifecycle.h"
+#include "agent/supervision/logger.h"
+#include "agent/supervision/port_watch.h"
+#include "agent/supervision/prober.h"
+#include "agent/supervision/process_tree.h"
+#include "agent/supervision/startup.h"
+#include "agent/supervision/tree_stopper.h"
+#include "exporters/snapshot.h"
+#include "probes/process_usage.h"
+
+namespace codex {
+
+/// What all backends of one agent share; everything outlives them.
+struct BackendServices {
+  EventLoop& loop;
+  SockDiag& sock_diag;
+  Worker& disk;
+  Worker& resolver;
+  CurlMulti& curl;
+  const Redactor& redactor;
+  Logger& log;
+  EventHistory& events;
+  std::filesystem::path state_directory;
+  std::string agent_id;   ///< tells this agent's processes from another's, also after a restart of the agent
+  bool use_cgroup = true;
+};
+
+/// One supervised backend: carries out what its Lifecycle decides and feeds it what happens. Loop thread.
+///
+/// One direction: tree, probes and timers -> events -> Lifecycle -> actions -> tree, probes, timers; every change
+/// ends in changed(), after which snapshot() tells the new story.
+class Backend {
+ public:
+  Backend(const BackendConfig& config, BackendServices services, std::function<void()> changed);
+
+  void start();
+  void stop();
+  void restart();
+
+  /// The reaper's report; true if the process was this backend's.
+  bool on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage);
+
+  [[nodiscard]] const std::string& name() const { return config_.name; }
+  [[nodiscard]] const BackendConfig& config() const { return config_; }
+  [[nodiscard]] const Lifecycle& lifecycle() const { return lifecycle_; }
+  /// The outcome of the last start or stop in one line, for the operator who asked for it.
+  [[nodiscard]] std::string summary() const;
+  [[nodiscard]] BackendSnapshot snapshot();
+
+  /// The last look at the process tree: what it cost and what could not be read.
+  [[nodiscard]] const TreeUsage& usage() const { return last_usage_; }
+  [[nodiscard]] Duration sample_cost() const { return sample_cost_; }
+
+ private:
+  void handle(Event event);
+  void carry_out(const Action& action);
+  void spawn();
+  void arm_listen_timer();
+  void follow_startup();
+  void follow_health();
+  void exited(const ExitStatus& status);
+  void entered(State before);
+  void rest();
+  void start_ended_early();
+  void publish_state(std::string_view reason, std::string detail);
+  void sample();
+  void write_pid_file(std::optional<pid_t> pid);
+
+  BackendConfig config_;
+  BackendServices services_;
+  std::function<void()> changed_;
+  BackendRecord record_;
+  Lifecycle lifecycle_;
+  ProcessTree tree_;
+  TreeStopper stopper_;
+  std::optional<PortWatch> port_;
+  RotatingFile output_file_;
+  ChildOutput output_;
+  ProcessUsage usage_;
+  TreeUsage last_usage_;
+  Duration sample_cost_{0};
+  Prober prober_;
+  std::optional<Startup> startup_;
+  HealthVerdict health_;
+  std::string problem_;              ///< why the last start failed or the state is what it is; "" when all is well
+  std::uint64_t generation_ = 0;
+  std::optional<WallTime> started_at_;
+  TimePoint running_since_{};
+  std::deque<Event> queue_;
+  bool handling_ = false;
+  Timer state_timer_, listen_timer_, sample_timer_;  // keep last
+};
+
+}  // namespace codex

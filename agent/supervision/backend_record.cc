@@ -1,0 +1,100 @@
+#include "agent/supervision/backend_record.h"
+
+#include <cstring>
+
+namespace codex {
+
+namespace {
+
+template <typename Names>
+Counts zeroes(const Names& names) {
+  Counts counts;
+  for (const auto name : names) counts[std::string(name)] = 0;
+  return counts;
+}
+
+std::string signal_name(int signal) {
+  const char* name = sigabbrev_np(signal);
+  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+}  // namespace
+
+BackendRecord::BackendRecord() {
+  record_.restarts = zeroes(kRestartReasons);
+  record_.start_failures = zeroes(kStartFailureReasons);
+  record_.exits = zeroes(kExitOutcomes);
+  record_.state_entries = zeroes(kStates);
+  record_.stop_signals = {{"SIGTERM", 0}, {"SIGKILL", 0}};
+}
+
+void BackendRecord::started() { ++record_.starts; }
+void BackendRecord::start_failed(std::string_view reason) { ++record_.start_failures[std::string(reason)]; }
+void BackendRecord::restarted(std::string_view reason) { ++record_.restarts[std::string(reason)]; }
+void BackendRecord::stop_signal(const std::string& signal) { ++record_.stop_signals[signal]; }
+
+void BackendRecord::exited(const ExitStatus& status, WallTime at) {
+  LastExit exit;
+  exit.at = at;
+  if (status.signal != 0) {
+    exit.outcome = "signal";
+    exit.code = 128 + status.signal;
+    exit.signal = signal_name(status.signal);
+  } else {
+    exit.outcome = status.code == 0 ? "exit_zero" : "exit_nonzero";
+    exit.code = status.code;
+  }
+  ++record_.exits[exit.outcome];
+  record_.last_exit = exit;
+}
+
+const LastTransition& BackendRecord::entered(std::string_view state, std::string_view reason, std::string detail,
+                                             WallTime at) {
+  record_.last_transition = LastTransition{at, state_, std::string(state), std::string(reason), std::move(detail)};
+  state_ = state;
+  ++record_.state_entries[state_];
+  return *record_.last_transition;
+}
+
+void BackendRecord::startup_completed(const std::vector<std::pair<std::string, double>>& phases, double seconds) {
+  record_.startup.phases = phases;
+  record_.startup.duration_seconds = seconds;
+  record_.startup_duration.observe(seconds);
+}
+
+void BackendRecord::trouble(TimePoint now) {
+  if (!trouble_since_) trouble_since_ = now;
+}
+
+void BackendRecord::recovered(TimePoint now) {
+  if (trouble_since_) record_.recovery_duration.observe(to_seconds(now - *trouble_since_));
+  trouble_since_.reset();
+}
+
+std::uint64_t BackendRecord::total_restarts() const {
+  std::uint64_t total = 0;
+  for (const auto& [reason, count] : record_.restarts) total += count;
+  return total;
+}
+
+std::string BackendRecord::describe_last_exit() const {
+  if (!record_.last_exit) return "no exit";
+  const auto& exit = *record_.last_exit;
+  return exit.signal ? "signal " + *exit.signal : "exit code " + std::to_string(exit.code);
+}
+
+void BackendRecord::fill(BackendSnapshot& snapshot) const {
+  snapshot.starts = record_.starts;
+  snapshot.start_failures = record_.start_failures;
+  snapshot.restarts = record_.restarts;
+  snapshot.exits = record_.exits;
+  snapshot.stop_signals = record_.stop_signals;
+  snapshot.state_entries = record_.state_entries;
+  snapshot.last_exit = record_.last_exit;
+  snapshot.last_transition = record_.last_transition;
+  snapshot.startup = record_.startup;
+  snapshot.startup_duration = record_.startup_duration;
+  snapshot.recovery_duration = record_.recovery_duration;
+}
+
+}  // namespace codex

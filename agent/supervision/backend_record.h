@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "agent/os/clock.h"
+#include "agent/os/reaper.h"
+#include "exporters/snapshot.h"
+
+namespace codex {
+
+/// What has happened to one backend since the agent began: its counters, its last exit and last transition.
+/// Every counter exists from the start with all its label values. Plain bookkeeping, no decisions.
+class BackendRecord {
+ public:
+  BackendRecord();
+
+  void started();
+  void start_failed(std::string_view reason);    ///< of kStartFailureReasons
+  void restarted(std::string_view reason);       ///< of kRestartReasons
+  void exited(const ExitStatus& status, WallTime at);
+  void stop_signal(const std::string& signal);
+  /// The exported state changed. Returns the transition.
+  const LastTransition& entered(std::string_view state, std::string_view reason, std::string detail, WallTime at);
+  void startup_completed(const std::vector<std::pair<std::string, double>>& phases, double seconds);
+
+  /// Recovery: from the moment trouble was seen until ready again.
+  void trouble(TimePoint now);
+  void recovered(TimePoint now);
+  void no_trouble() { trouble_since_.reset(); }
+
+  [[nodiscard]] const std::string& state() const { return state_; }
+  [[nodiscard]] std::uint64_t total_restarts() const;
+  [[nodiscard]] std::string describe_last_exit() const;  ///< "exit code 3", "signal SIGKILL"
+
+  /// Writes everything recorded into `snapshot`.
+  void fill(BackendSnapshot& snapshot) const;
+
+ private:
+  BackendSnapshot record_;
+  std::string state_ = "stopped";
+  std::optional<TimePoint> trouble_since_;
+};
+
+}  // namespace codex

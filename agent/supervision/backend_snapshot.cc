@@ -1,0 +1,92 @@
+#include "agent/supervision/backend.h"
+
+#include "agent/supervision/describe.h"
+
+namespace codex {
+
+namespace {
+
+/// The totals keep counters while nothing runs; gauges are 0 then because the tree is empty.
+ResourceSnapshot to_resources(const TreeUsage& usage) {
+  ResourceSnapshot resources;
+  resources.processes = usage.processes;
+  resources.threads = usage.threads;
+  resources.process_states = usage.states;
+  resources.cpu_user_seconds = usage.cpu.user_seconds;
+  resources.cpu_system_seconds = usage.cpu.system_seconds;
+  resources.resident_bytes = usage.resident_bytes;
+  resources.virtual_bytes = usage.virtual_bytes;
+  resources.swap_bytes = usage.swap_bytes;
+  resources.proportional_bytes = usage.proportional_bytes;
+  resources.open_fds = usage.open_fds;
+  resources.worst_fd_ratio = usage.worst_fd_ratio;
+  resources.read_bytes = usage.read_bytes;
+  resources.written_bytes = usage.written_bytes;
+  resources.major_faults = usage.major_faults;
+  resources.minor_faults = usage.minor_faults;
+  resources.voluntary_switches = usage.voluntary_switches;
+  resources.involuntary_switches = usage.involuntary_switches;
+  return resources;
+}
+
+}  // namespace
+
+std::string Backend::summary() const {
+  switch (lifecycle_.state()) {
+    case State::kRunning: {
+      BackendSnapshot recorded;
+      record_.fill(recorded);
+      return "running, " + describe_startup(recorded.startup);
+    }
+    case State::kStopped: return "stopped";
+    case State::kStarting:
+    case State::kStopping:
+    case State::kBackoff:
+    case State::kFailed: return problem_.empty() ? std::string(to_string(lifecycle_.state())) : problem_;
+  }
+  return {};
+}
+
+BackendSnapshot Backend::snapshot() {
+  BackendSnapshot snapshot;
+  record_.fill(snapshot);
+  const TimePoint now = Clock::now();
+  const bool running = lifecycle_.state() == State::kRunning;
+  snapshot.name = config_.name;
+  snapshot.state = record_.state();
+  snapshot.health = running ? std::string(to_string(health_.health)) : "unknown";
+  snapshot.health_reason = health_.reason;
+  snapshot.desired_running = lifecycle_.desired_running();
+  snapshot.ready = running && health_.health == Health::kHealthy;
+  snapshot.pid = tree_.leader();
+  snapshot.generation = generation_;
+  snapshot.started_at = started_at_;
+  if (running) snapshot.uptime_seconds = to_seconds(now - running_since_);
+  snapshot.backoff_seconds = to_seconds(lifecycle_.backoff_delay());
+  if (const auto next = lifecycle_.next_attempt()) {
+    snapshot.next_attempt = std::chrono::system_clock::now() +
+                            std::chrono::duration_cast<std::chrono::system_clock::duration>(*next - now);
+  }
+  if (port_) snapshot.port = port_->last();
+  for (const auto& tracker : prober_.trackers()) snapshot.probes.push_back(tracker.snapshot());
+  if (startup_) {
+    if (const auto phase = startup_->waiting_for()) snapshot.startup.waiting_for = std::string(to_string(*phase));
+    for (const auto& [phase, took] : startup_->phases()) {
+      snapshot.startup.progress.emplace_back(to_string(phase), to_seconds(took));
+    }
+  }
+  snapshot.startup_timeout_seconds = to_seconds(config_.start_timeout);
+  snapshot.totals = to_resources(last_usage_);
+  if (last_usage_.processes > 0) snapshot.resources = snapshot.totals;
+  for (std::size_t i = 0; i < ChildOutput::kStreams; ++i) {
+    snapshot.output.lines[std::string(kStreams[i])] = output_.stats(i).lines;
+    snapshot.output.bytes[std::string(kStreams[i])] = output_.stats(i).bytes;
+  }
+  snapshot.output.last_output = output_.last_output();
+  snapshot.output.dropped_bytes = output_file_.stats().bytes_dropped;
+  snapshot.log_file = config_.output_file;
+  snapshot.problem = running && health_.health == Health::kHealthy ? "" : problem_;
+  return snapshot;
+}
+
+}  // namespace codex

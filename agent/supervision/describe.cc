@@ -1,0 +1,57 @@
+#include "agent/supervision/describe.h"
+
+#include <cstdio>
+
+namespace codex {
+
+namespace {
+
+std::string seconds_text(double seconds, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", digits, seconds);
+  return text;
+}
+
+/// What the probes that are not yet content said last.
+std::string complaints(const std::vector<ProbeTracker>& probes, bool database) {
+  std::string text;
+  for (const auto& probe : probes) {
+    if ((probe.spec().kind == ProbeKind::kDatabase) != database || probe.succeeding()) continue;
+    if (!text.empty()) text += "; ";
+    text += probe.spec().name + ": " + (probe.last_detail().empty() ? "no answer yet" : probe.last_detail());
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string describe_startup(const StartupSnapshot& startup) {
+  std::string text = "started in " + seconds_text(startup.duration_seconds.value_or(0), 2) + " s";
+  const char* separator = ": ";
+  for (const auto& [phase, seconds] : startup.phases) {
+    text += separator + phase + " " + seconds_text(seconds, 2);
+    separator = ", ";
+  }
+  return text;
+}
+
+std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
+                                   const std::vector<ProbeTracker>& probes, const PortSnapshot* port) {
+  const double limit = to_seconds(config.start_timeout);
+  std::string text = "Server startup timeout after " + seconds_text(limit, limit < 10 && limit != int(limit) ? 1 : 0) + " s";
+  if (!waiting_for) return text;
+  text += ": it hung in phase " + std::string(to_string(*waiting_for)) + " (";
+  switch (*waiting_for) {
+    case StartupPhase::kSpawn: text += "the command was not executed in time"; break;
+    case StartupPhase::kListen:
+      text += port != nullptr && port->listening
+                  ? "port " + std::to_string(port->number) + " is held by another process"
+                  : "nothing listens on port " + std::to_string(config.port.value_or(0));
+      break;
+    case StartupPhase::kDatabase: text += complaints(probes, true); break;
+    case StartupPhase::kRespond: text += complaints(probes, false); break;
+  }
+  return text + "). Its processes were stopped.";
+}
+
+}  // namespace codex

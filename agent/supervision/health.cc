@@ -1,0 +1,51 @@
+#include "agent/supervision/health.h"
+
+namespace codex {
+
+namespace {
+
+std::string reason_of(const ProbeTracker& probe) {
+  return probe.spec().name + ": " + std::string(to_string(probe.last_reason()));
+}
+
+bool database_may_be_the_cause(const ProbeTracker& database, const ProbeTracker& liveness) {
+  return database.consecutive_failures() > 0 || !database.last_success_began() ||
+         *database.last_success_began() < *liveness.failing_since();
+}
+
+}  // namespace
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::kHealthy: return "healthy";
+    case Health::kDegraded: return "degraded";
+    case Health::kHung: return "hung";
+  }
+  return "";
+}
+
+HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
+  const ProbeTracker* degrading = nullptr;
+  const ProbeTracker* lifeless = nullptr;
+  bool held = false;
+  for (const auto& probe : probes) {
+    if (!probe.failing()) continue;
+    const bool liveness = probe.spec().role == ProbeRole::kLiveness && probe.spec().kind != ProbeKind::kDatabase;
+    if (liveness && lifeless == nullptr) lifeless = &probe;
+    // The database names the cause better than whatever fails because of it.
+    if (degrading == nullptr || probe.spec().kind == ProbeKind::kDatabase) degrading = &probe;
+  }
+  if (degrading == nullptr) return {};
+  if (lifeless != nullptr) {
+    for (const auto& probe : probes) {
+      if (probe.spec().kind == ProbeKind::kDatabase && database_may_be_the_cause(probe, *lifeless)) held = true;
+    }
+  }
+  HealthVerdict verdict{Health::kDegraded, reason_of(*degrading), degrading->last_detail(), false};
+  if (lifeless != nullptr && !held) {
+    verdict = {Health::kDegraded, reason_of(*lifeless), lifeless->last_detail(), true};
+  }
+  return verdict;
+}
+
+}  // namespace codex

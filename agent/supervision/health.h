@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/supervision/probe_tracker.h"
+
+namespace codex {
+
+enum class Health { kHealthy, kDegraded, kHung };
+std::string_view to_string(Health health);
+
+/// What the probes of a running backend say together.
+struct HealthVerdict {
+  Health health = Health::kHealthy;
+  std::string reason;    ///< "" or "database: refused", "ready: status"
+  std::string detail;    ///< of the probe that decided
+  bool restart = false;  ///< a liveness probe reached its threshold and nothing else is to blame
+};
+
+/// Judges a running backend by its probes. Pure.
+///
+/// A failing database or readiness probe degrades. A failing liveness probe asks for a restart, except while
+/// the database may be the cause: a restart would not bring the database back. It may be the cause unless a
+/// database attempt that began after the liveness failures did has succeeded and none has failed since.
+HealthVerdict judge_health(const std::vector<ProbeTracker>& probes);
+
+}  // namespace codex

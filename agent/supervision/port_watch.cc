@@ -1,0 +1,86 @@
+#include "agent/supervision/port_watch.h"
+
+#include <algorithm>
+#include <ctime>
+
+namespace codex {
+
+namespace {
+
+/// "12:03" today, "2026-11-21 12:03" before; local time, as the operator's clock shows it.
+std::string since(WallTime started) {
+  const std::time_t then = std::chrono::system_clock::to_time_t(started);
+  const std::time_t now = std::time(nullptr);
+  std::tm a{}, b{};
+  ::localtime_r(&then, &a);
+  ::localtime_r(&now, &b);
+  char text[32];
+  const bool today = a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
+  std::strftime(text, sizeof text, today ? "%H:%M" : "%Y-%m-%d %H:%M", &a);
+  return text;
+}
+
+}  // namespace
+
+PortWatch::PortWatch(std::uint16_t port, SockDiag& sock_diag, ProcessTree& tree, const Redactor& redactor)
+    : port_(port), sock_diag_(sock_diag), tree_(tree), redactor_(redactor) {
+  last_.number = port;
+}
+
+const PortWatch::Holder& PortWatch::find(const Listener& listener) {
+  if (cache_.inode == listener.inode && cache_.process &&
+      identify_process(cache_.process->pid) == cache_.process) {
+    return cache_;
+  }
+  cache_ = Holder{};
+  cache_.inode = listener.inode;
+  std::vector<pid_t> pids;
+  for (const auto& member : tree_.members()) pids.push_back(member.pid);
+  auto owner = socket_owner(listener.inode, pids);
+  cache_.ours = owner.has_value();
+  if (!owner) owner = socket_owner_on_host(listener.inode);
+  if (!owner) return cache_;
+  cache_.process = identify_process(*owner);
+  if (const auto stat = read_proc_stat(*owner)) cache_.command = redactor_.safe(stat->comm, 64);
+  return cache_;
+}
+
+ListenerHolder PortWatch::holder_of(const Listener& listener) {
+  const auto& holder = find(listener);
+  if (!holder.process) return {false, "a process of uid " + std::to_string(listener.uid)};
+  return {holder.ours, "pid " + std::to_string(holder.process->pid) + " (" + holder.command + ")"};
+}
+
+const PortSnapshot& PortWatch::look() {
+  const auto listeners = sock_diag_.listeners(port_);
+  PortSnapshot port;
+  port.number = port_;
+  port.listening = !listeners.empty();
+  for (const auto& listener : listeners) {
+    const auto& holder = find(listener);
+    port.accept_queue = port.accept_queue.value_or(0) + listener.accept_queue;
+    if (port.ours) continue;
+    port.ours = holder.ours;
+    port.owner_pid = holder.process ? std::optional<int>(holder.process->pid) : std::nullopt;
+    port.owner_command = holder.command;
+  }
+  last_ = port;
+  return last_;
+}
+
+std::optional<std::string> PortWatch::describe_stranger() {
+  const auto& port = look();
+  if (!port.listening || port.ours) return std::nullopt;
+  const std::string number = std::to_string(port_);
+  std::string who = "a process that may not be looked at from here";
+  if (port.owner_pid) {
+    if (const auto process = describe_process(*port.owner_pid)) {
+      who = "pid " + std::to_string(process->pid) + " (" + redactor_.safe(process->command, 80) + ", user " +
+            redactor_.safe(process->user, 32) + ", since " + since(process->since) + ")";
+    }
+  }
+  return "Port " + number + " is held by " + who +
+         ", not started by codex-agent; it was left alone. Stop it, or set PORT.";
+}
+
+}  // namespace codex

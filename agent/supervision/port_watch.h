@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/os/process_table.h"
+#include "agent/os/redactor.h"
+#include "agent/os/sock_diag.h"
+#include "agent/supervision/process_tree.h"
+#include "exporters/snapshot.h"
+#include "probes/make_probe.h"
+
+namespace codex {
+
+/// Who listens on a backend's port: one of its own processes, or a stranger. Loop thread.
+class PortWatch {
+ public:
+  PortWatch(std::uint16_t port, SockDiag& sock_diag, ProcessTree& tree, const Redactor& redactor);
+
+  /// Asks the kernel now: 20 us, plus a look through the tree's descriptors when the socket is a new one.
+  /// Throws std::system_error when the kernel cannot be asked; the last answer is kept.
+  const PortSnapshot& look();
+  [[nodiscard]] const PortSnapshot& last() const { return last_; }
+
+  /// Whether `listener` belongs to the tree, and a description of its holder.
+  ListenerHolder holder_of(const Listener& listener);
+
+  /// A sentence about the stranger who holds the port: pid, command, user, since when, and what to do.
+  /// nullopt if the port is free or ours.
+  std::optional<std::string> describe_stranger();
+
+ private:
+  struct Holder {
+    std::uint64_t inode = 0;
+    std::optional<ProcessId> process;  ///< nullopt: nobody we may look at
+    std::string command;
+    bool ours = false;
+  };
+  const Holder& find(const Listener& listener);
+
+  std::uint16_t port_;
+  SockDiag& sock_diag_;
+  ProcessTree& tree_;
+  const Redactor& redactor_;
+  Holder cache_;
+  PortSnapshot last_;
+};
+
+}  // namespace codex

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "exporters/histogram.h"
+#include "exporters/snapshot.h"
+#include "probes/probe.h"
+#include "probes/probe_spec.h"
+
+namespace codex {
+
+/// What is known of one configured probe: its counters since the agent began, its present run of failures or
+/// successes, and whether it counts as failing (Kubernetes' failureThreshold and successThreshold). Pure.
+class ProbeTracker {
+ public:
+  explicit ProbeTracker(ProbeSpec spec);
+
+  /// One attempt, begun at `began`, ended. An unknown outcome is shown but moves no run and no verdict.
+  void record(const ProbeResult& result, TimePoint began, WallTime ended);
+
+  /// A new generation of the backend: runs and verdict start afresh, counters go on.
+  void begin_generation();
+
+  [[nodiscard]] const ProbeSpec& spec() const { return spec_; }
+  [[nodiscard]] bool succeeding() const { return successes_ >= spec_.success_threshold; }
+  [[nodiscard]] bool failing() const { return failing_; }
+  [[nodiscard]] int consecutive_failures() const { return failures_; }
+  [[nodiscard]] Reason last_reason() const { return last_.reason; }
+  [[nodiscard]] const std::string& last_detail() const { return last_.detail; }
+  /// When the last successful attempt of this generation began; and when the present run of failures did.
+  [[nodiscard]] std::optional<TimePoint> last_success_began() const { return last_success_began_; }
+  [[nodiscard]] std::optional<TimePoint> failing_since() const { return failing_since_; }
+
+  [[nodiscard]] ProbeSnapshot snapshot() const;
+
+ private:
+  ProbeSpec spec_;
+  ProbeResult last_;
+  bool attempted_ = false;
+  bool failing_ = false;
+  int failures_ = 0, successes_ = 0;
+  std::optional<TimePoint> last_success_began_, failing_since_;
+  std::uint64_t attempts_ = 0;
+  Counts failures_by_reason_;
+  Histogram duration_{kProbeBounds};
+  std::optional<WallTime> last_attempt_, last_success_;
+};
+
+}  // namespace codex

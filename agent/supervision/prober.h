@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "agent/os/event_loop.h"
+#include "agent/supervision/probe_tracker.h"
+#include "probes/make_probe.h"
+
+namespace codex {
+
+/// Asks a backend's probes on schedule and keeps their trackers. A probe never overlaps itself: the next attempt
+/// begins one period after the last one began, or at once when that took longer. Loop thread.
+class Prober {
+ public:
+  /// `changed` is called after every recorded attempt, with the tracker's index.
+  Prober(const std::vector<ProbeSpec>& specs, const ProbeContext& context,
+         std::function<void(std::size_t index)> changed);
+
+  /// A start begins: verdicts are forgotten, and database probes are asked in quick succession.
+  void begin_generation();
+
+  /// The backend listens: now the other probes can succeed; ask them in quick succession too.
+  void begin_readiness();
+
+  /// The start is complete: from now on by period.
+  void begin_running();
+
+  /// The backend is on its way down: gives up attempts under way; nothing is recorded any more.
+  void stop();
+
+  [[nodiscard]] const std::vector<ProbeTracker>& trackers() const { return trackers_; }
+
+ private:
+  struct Schedule {
+    std::unique_ptr<Probe> probe;
+    TimePoint began{};
+    bool under_way = false;
+    int quick_attempts = 0;
+    Timer timer;  // keep last
+  };
+  void ask(std::size_t index);
+  void finished(std::size_t index, const ProbeResult& result);
+  void restart_schedule(std::size_t index, Duration delay);
+
+  EventLoop& loop_;
+  std::function<void(std::size_t)> changed_;
+  bool starting_ = false;
+  std::vector<ProbeTracker> trackers_;
+  std::vector<Schedule> schedules_;
+};
+
+}  // namespace codex

@@ -1,0 +1,144 @@
+#include "agent/supervision/process_tree.h"
+
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace codex {
+
+namespace {
+
+int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+
+int send_signal(int pidfd, int signal) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
+}
+
+/// A zombie whose other threads still run (in D state, say) holds its port and counts as alive.
+bool alive(const ProcStat& stat) { return (stat.state != 'Z' && stat.state != 'X') || stat.threads > 1; }
+
+std::string cgroup_name(std::string token_prefix) {
+  std::replace(token_prefix.begin(), token_prefix.end(), '/', '.');
+  return "codex-agent." + token_prefix.substr(0, token_prefix.size() - 1);
+}
+
+}  // namespace
+
+ProcessTree::ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgroup, Events events)
+    : loop_(loop), token_prefix_(std::move(token_prefix)), events_(std::move(events)) {
+  if (use_cgroup) cgroup_ = Cgroup::create(cgroup_name(token_prefix_));
+}
+
+void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
+  request.environment[kTokenVariable] = token_prefix_ + std::to_string(generation);
+  request.cgroup_fd = cgroup_ ? cgroup_->fd() : -1;
+  auto child = codex::spawn(request);
+  request.environment.clear();  // Only the command is needed from here on; the rest may hold secrets.
+  request_ = std::move(request);
+  leader_ = ProcessId{child.pid, 0};
+  if (const auto stat = read_proc_stat(child.pid)) leader_->start_ticks = stat->start_ticks;
+  seen_ = {*leader_};
+  spawn_error_.reset();
+  exec_watch_.reset();
+  pidfd_ = std::move(child.pidfd);
+  exec_pipe_ = std::move(child.exec_pipe);
+  watch_exec_pipe();
+}
+
+void ProcessTree::watch_exec_pipe() {
+  exec_watch_ = FdWatch(loop_, "exec_pipe", exec_pipe_.get(), EPOLLIN, [this](std::uint32_t) {
+    // A failure is reported when the child is reaped, so that "failed" means "nothing is left of it".
+    if (!exec_finished()) events_.exec_succeeded();
+  }, Priority::kUrgent);
+}
+
+std::optional<SpawnError> ProcessTree::exec_finished() {
+  spawn_error_ = read_spawn_error(exec_pipe_.get(), *request_);
+  exec_watch_.reset();
+  exec_pipe_.reset();
+  return spawn_error_;
+}
+
+bool ProcessTree::adopt_leftovers() {
+  for (const auto& id : find_processes_by_environment(kTokenVariable, token_prefix_)) seen_.insert(id);
+  return !members().empty();
+}
+
+bool ProcessTree::on_reaped(pid_t pid, const ExitStatus& status) {
+  if (leader_ && leader_->pid == pid) {
+    leader_gone(status);
+    return true;
+  }
+  const auto found = std::find_if(seen_.begin(), seen_.end(), [&](const ProcessId& id) { return id.pid == pid; });
+  if (found == seen_.end()) return false;
+  seen_.erase(found);
+  return true;
+}
+
+void ProcessTree::leader_gone(const ExitStatus& status) {
+  const bool exec_pending = static_cast<bool>(exec_pipe_);
+  if (exec_pending) exec_finished();
+  pidfd_.reset();
+  leader_.reset();
+  if (spawn_error_) {
+    events_.spawn_failed(*spawn_error_);
+    return;
+  }
+  if (exec_pending) events_.exec_succeeded();
+  events_.leader_exited(status);
+}
+
+bool ProcessTree::is_ours(const ProcStat& orphan) {
+  const ProcessId id{orphan.pid, orphan.start_ticks};
+  if (seen_.contains(id) || (leader_ && leader_->pid == orphan.pid)) return true;
+  const auto token = environment_of(orphan.pid, kTokenVariable);
+  return token && token->starts_with(token_prefix_);
+}
+
+std::vector<ProcStat> ProcessTree::members() {
+  std::vector<pid_t> roots;
+  if (leader_) roots.push_back(leader_->pid);
+  if (cgroup_) {
+    for (const pid_t pid : cgroup_->pids()) roots.push_back(pid);
+  }
+  for (const pid_t pid : children_of(::getpid())) {
+    if (leader_ && leader_->pid == pid) continue;
+    const auto stat = read_proc_stat(pid);
+    if (stat && is_ours(*stat)) roots.push_back(pid);
+  }
+  for (const auto& id : seen_) {  // re-parented elsewhere, e.g. taken over from an earlier agent
+    const auto stat = read_proc_stat(id.pid);
+    if (stat && stat->start_ticks == id.start_ticks) roots.push_back(id.pid);
+  }
+  auto found = descendants_of(roots);
+  std::erase_if(found, [](const ProcStat& stat) { return !alive(stat); });
+  seen_.clear();
+  for (const auto& stat : found) seen_.insert(ProcessId{stat.pid, stat.start_ticks});
+  return found;
+}
+
+std::optional<pid_t> ProcessTree::leader() const {
+  if (!leader_) return std::nullopt;
+  return leader_->pid;
+}
+
+bool ProcessTree::signal(const ProcessId& member, int signal) {
+  const UniqueFd pidfd(open_pidfd(member.pid));
+  if (!pidfd) return false;
+  // The pidfd is held before the check: if the start time still agrees now, it can only be that process.
+  const auto stat = read_proc_stat(member.pid);
+  if (!stat || stat->start_ticks != member.start_ticks) return false;
+  return send_signal(pidfd.get(), signal) == 0;
+}
+
+void ProcessTree::kill_all() {
+  if (cgroup_) cgroup_->kill();
+  for (const auto& stat : members()) signal(ProcessId{stat.pid, stat.start_ticks}, SIGKILL);
+}
+
+std::optional<Cgroup::Cpu> ProcessTree::cgroup_cpu() const {
+  return cgroup_ ? cgroup_->cpu() : std::nullopt;
+}
+
+}  // namespace codex

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/os/cgroup.h"
+#include "agent/os/event_loop.h"
+#include "agent/os/process_table.h"
+#include "agent/os/reaper.h"
+#include "agent/os/spawn.h"
+
+namespace codex {
+
+/// Environment variable that marks every process of a tree; its value is AGENT_ID/BACKEND/GENERATION. It passes
+/// through npm, nodemon and double forks, where descriptors do not.
+inline constexpr const char* kTokenVariable = "CODEX_AGENT_TOKEN";
+
+/// One backend's processes: the leader that we started and whatever came of it, wherever it has moved
+/// (own session, own group, re-parented to us as sub-reaper). Only members ever get a signal. Loop thread.
+///
+/// Membership: the cgroup, where we have one; every descendant of the leader; and every orphan that the
+/// kernel handed to us and that we saw in the tree before or that carries the tree's token.
+class ProcessTree {
+ public:
+  struct Events {
+    std::function<void()> exec_succeeded;              ///< the leader runs the program
+    std::function<void(const SpawnError&)> spawn_failed;  ///< it never did; the child is gone already
+    std::function<void(const ExitStatus&)> leader_exited;
+  };
+
+  /// `token_prefix`: AGENT_ID/BACKEND/. `use_cgroup`: try to give the tree a cgroup of its own.
+  ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgroup, Events events);
+
+  /// Starts the leader of `generation`; the tree must be empty. Throws SpawnError.
+  void spawn(SpawnRequest request, std::uint64_t generation);
+
+  /// Takes over processes of an earlier agent, found by their token. False if there is none.
+  bool adopt_leftovers();
+
+  /// The reaper's report. True if the process was one of this tree (then its resource usage is this tree's too).
+  bool on_reaped(pid_t pid, const ExitStatus& status);
+
+  /// All live members, parents first. A leader thread that is a zombie while other threads live counts as live.
+  std::vector<ProcStat> members();
+
+  [[nodiscard]] std::optional<pid_t> leader() const;
+  [[nodiscard]] std::optional<ProcessId> leader_id() const { return leader_; }
+
+  /// Sends `signal` to a member, through a pidfd and only if pid and start time still agree. False if it is gone.
+  bool signal(const ProcessId& member, int signal);
+
+  /// SIGKILL to all members at once; call until members() is empty, new ones may just have been forked.
+  void kill_all();
+
+  [[nodiscard]] std::optional<Cgroup::Cpu> cgroup_cpu() const;
+  [[nodiscard]] bool has_cgroup() const { return cgroup_.has_value(); }
+
+ private:
+  bool is_ours(const ProcStat& orphan);
+  void watch_exec_pipe();
+  std::optional<SpawnError> exec_finished();
+  void leader_gone(const ExitStatus& status);
+
+  EventLoop& loop_;
+  std::string token_prefix_;
+  Events events_;
+  std::optional<Cgroup> cgroup_;
+  std::optional<ProcessId> leader_;
+  std::optional<SpawnRequest> request_;
+  std::set<ProcessId> seen_;  ///< members of the last look
+  std::optional<SpawnError> spawn_error_;
+  UniqueFd pidfd_, exec_pipe_;
+  FdWatch exec_watch_;  // keep last
+};
+
+}  // namespace codex

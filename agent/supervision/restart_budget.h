@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <random>
+
+#include "agent/config/config.h"
+#include "agent/os/clock.h"
+
+namespace codex {
+
+/// How long to wait before the next automatic start, and whether there may be one at all. Pure: knows no
+/// clock; the jitter comes from a seeded generator. Words as in systemd.service(5) and Pebble.
+class RestartBudget {
+ public:
+  RestartBudget(const RestartConfig& config, std::uint64_t seed);
+
+  struct Verdict {
+    bool allowed = true;
+    Duration delay{0};
+  };
+
+  /// A run that lasted `uptime` failed at `now`. The first failure after stable uptime waits initial_delay, the
+  /// following ones 1 s * factor^n up to max_delay, with 10 % jitter. Not allowed once start_limit automatic
+  /// starts lie within start_limit_interval.
+  Verdict on_failure(Duration uptime, TimePoint now);
+
+  /// An operator took over: forget the past.
+  void reset();
+
+  [[nodiscard]] int failures() const { return failures_; }
+
+ private:
+  RestartConfig config_;
+  std::mt19937_64 random_;
+  int failures_ = 0;                ///< since the last stable run
+  std::deque<TimePoint> restarts_;  ///< automatic restarts within the interval
+};
+
+}  // namespace codex

@@ -1,0 +1,122 @@
+#include "agent/supervision/tree_stopper.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "agent/os/files.h"
+
+namespace codex {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Exits of our own children wake us; this is for members whose parent is another member.
+constexpr Duration kTick = milliseconds(5);
+
+/// The kernel frees a port a moment after its last owner died. What still listens later is somebody else's.
+constexpr Duration kPortLinger = milliseconds(500);
+
+ProcessId id_of(const ProcStat& stat) { return ProcessId{stat.pid, stat.start_ticks}; }
+
+std::string wait_channel(pid_t pid) {
+  const UniqueFd directory(::open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const auto text = directory ? read_proc_file(directory.get(), "wchan", 128) : std::nullopt;
+  return !text || text->empty() || *text == "0" ? "an unknown place" : *text;
+}
+
+}  // namespace
+
+TreeStopper::TreeStopper(EventLoop& loop, ProcessTree& tree, SockDiag& sock_diag,
+                         std::optional<std::uint16_t> port, Events events)
+    : loop_(loop),
+      tree_(tree),
+      sock_diag_(sock_diag),
+      port_(port),
+      events_(std::move(events)),
+      tick_(loop, "stop_tick", [this] { check(); }, Priority::kUrgent) {}
+
+void TreeStopper::stop(int signal) {
+  if (active_) return;
+  active_ = true;
+  killing_ = false;
+  signal_ = signal;
+  owners_.clear();
+  signalled_.clear();
+  empty_since_.reset();
+
+  const auto members = tree_.members();
+  std::vector<pid_t> pids;
+  for (const auto& member : members) pids.push_back(member.pid);
+  if (port_ && !members.empty()) {
+    for (const auto& listener : sock_diag_.listeners(*port_)) {
+      const auto owner = socket_owner(listener.inode, pids);
+      if (!owner) continue;
+      const auto member = std::find_if(members.begin(), members.end(),
+                                       [&](const ProcStat& stat) { return stat.pid == *owner; });
+      owners_.insert(id_of(*member));
+    }
+  }
+  for (const auto& owner : owners_) {
+    signalled_.insert(owner);
+    tree_.signal(owner, signal_);
+    tree_.signal(owner, SIGCONT);
+  }
+  if (!members.empty()) events_.signalled(std::string("SIG") + sigabbrev_np(signal));
+  check();
+}
+
+void TreeStopper::kill() {
+  if (!active_) return;
+  killing_ = true;
+  events_.signalled("SIGKILL");
+  check();
+}
+
+void TreeStopper::check() {
+  if (!active_) return;
+  auto members = tree_.members();
+  if (killing_ && !members.empty()) {
+    tree_.kill_all();
+    members = tree_.members();
+  } else if (!members.empty()) {
+    const bool owner_lives = std::any_of(members.begin(), members.end(),
+                                         [&](const ProcStat& stat) { return owners_.contains(id_of(stat)); });
+    if (!owner_lives) signal_remaining(members);
+  }
+  // The leader may be dead but not yet reaped; its exit must be told before "empty" is.
+  if (members.empty() && !tree_.leader() && port_is_free()) {
+    active_ = false;
+    tick_.disarm();
+    events_.empty();
+    return;
+  }
+  tick_.arm_after(kTick);
+}
+
+void TreeStopper::signal_remaining(const std::vector<ProcStat>& members) {
+  for (const auto& member : members) {
+    if (!signalled_.insert(id_of(member)).second) continue;
+    tree_.signal(id_of(member), signal_);
+    tree_.signal(id_of(member), SIGCONT);
+  }
+}
+
+bool TreeStopper::port_is_free() {
+  if (!port_) return true;
+  if (!empty_since_) empty_since_ = loop_.now();
+  return sock_diag_.listeners(*port_).empty() || loop_.now() - *empty_since_ > kPortLinger;
+}
+
+std::string TreeStopper::obstacle() {
+  const auto members = tree_.members();
+  if (members.empty()) return {};
+  const auto& first = members.front();
+  return "pid " + std::to_string(first.pid) + " (" + first.comm + ") is unkillable: waiting in " +
+         wait_channel(first.pid) + " (state " + first.state + ")";
+}
+
+}  // namespace codex

@@ -1,0 +1,179 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/os/clock.h"
+#include "agent/os/event_loop.h"
+#include "exporters/histogram.h"
+
+/// The one picture of the agent that every exporter renders: a plain, immutable value. The agent fills it;
+/// exporters never ask anything else, so /metrics, status, page and events tell the same story.
+/// Times that people see are wall time; nullopt means unknown or not (yet) there, never zero.
+
+namespace codex {
+
+/// Label values of codex_agent_backend_state, `state` of the status document.
+inline constexpr std::string_view kStates[] = {"stopped", "starting", "running", "degraded",
+                                               "hung",    "stopping", "backoff", "failed"};
+inline constexpr std::string_view kStartFailureReasons[] = {"exec_error", "early_exit", "ready_timeout",
+                                                            "aborted"};
+inline constexpr std::string_view kRestartReasons[] = {"exit",        "crash",           "hang",
+                                                       "probe_failure", "startup_timeout", "memory_limit",
+                                                       "oom_kill",    "dependency",      "config_change",
+                                                       "manual"};
+inline constexpr std::string_view kExitOutcomes[] = {"exit_zero", "exit_nonzero", "signal"};
+inline constexpr std::string_view kStartupPhases[] = {"spawn", "listen", "database", "respond"};
+inline constexpr std::string_view kProcessStates[] = {"running", "sleeping", "disk_sleep", "stopped",
+                                                      "zombie",  "idle",     "other"};
+inline constexpr std::string_view kStreams[] = {"stdout", "stderr"};
+inline constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
+
+/// Counts by label value; every value of the closed set is present from the start, so that increase() sees
+/// the first event.
+using Counts = std::map<std::string, std::uint64_t, std::less<>>;
+
+struct LastExit {
+  std::string outcome;             ///< one of kExitOutcomes
+  int code = 0;                    ///< exit code, or 128 + signal number as shells show it
+  std::optional<std::string> signal;  ///< "SIGKILL"
+  WallTime at{};
+};
+
+struct LastTransition {
+  WallTime at{};
+  std::string from, to;  ///< of kStates
+  std::string reason;    ///< closed words: "start_command", "crash", "start_timeout", "port_taken" ...
+  std::string detail;    ///< for a person; safe to show
+};
+
+struct PortSnapshot {
+  std::uint16_t number = 0;
+  bool listening = false;
+  std::optional<int> owner_pid;
+  std::string owner_command;       ///< "node"; safe to show
+  bool ours = false;               ///< the owner is in the backend's tree
+  std::optional<std::uint32_t> accept_queue;
+};
+
+struct ProbeSnapshot {
+  std::string name, kind, role, target;
+  double period_seconds = 0, timeout_seconds = 0;
+  int failure_threshold = 0;
+  std::optional<std::string> outcome;  ///< of the last attempt: "success" "failure" "unknown"
+  std::string reason;                  ///< "" on success
+  std::optional<double> elapsed_seconds;
+  int consecutive_failures = 0;
+  std::string detail;
+  std::uint64_t attempts = 0;
+  Counts failures;                     ///< by reason, all reasons present
+  Histogram duration{kProbeBounds};    ///< successes only
+  std::vector<std::pair<std::string, double>> phases;  ///< of the last attempt, seconds
+  std::optional<WallTime> last_attempt, last_success;
+  std::optional<int> http_status;           ///< set for kind http once attempted
+  std::optional<std::uint64_t> body_bytes;  ///< set for kind http once attempted
+};
+
+struct StartupSnapshot {
+  std::optional<double> duration_seconds;  ///< of the last completed start
+  std::vector<std::pair<std::string, double>> phases;  ///< reached phases, seconds, in order; they sum to the duration
+  std::optional<std::string> waiting_for;  ///< while starting: the phase under way
+  std::vector<std::pair<std::string, double>> progress;  ///< while starting: phases reached so far, seconds
+};
+
+/// Totals of the process tree. Counters never go down while the agent lives, restarts included.
+struct ResourceSnapshot {
+  std::uint64_t processes = 0, threads = 0;
+  std::map<std::string, std::uint64_t> process_states;  ///< all of kProcessStates
+  double cpu_user_seconds = 0, cpu_system_seconds = 0;
+  std::uint64_t resident_bytes = 0, virtual_bytes = 0, swap_bytes = 0;
+  std::optional<std::uint64_t> proportional_bytes;
+  std::uint64_t open_fds = 0;
+  double worst_fd_ratio = 0;
+  std::optional<std::uint64_t> read_bytes, written_bytes;  ///< nullopt: /proc/PID/io may not be read
+  std::uint64_t major_faults = 0, minor_faults = 0;
+  std::uint64_t voluntary_switches = 0, involuntary_switches = 0;
+};
+
+struct OutputSnapshot {
+  Counts lines, bytes;         ///< by stream
+  std::uint64_t dropped_bytes = 0;
+  std::optional<WallTime> last_output;
+};
+
+/// Filled once hangs are classified; null until then.
+struct HangSnapshot {
+  std::string hang_class;
+  WallTime since{};
+  std::string detail;
+};
+
+struct BackendSnapshot {
+  std::string name;
+  std::string state;                  ///< one of kStates
+  std::string health;                 ///< "unknown" "healthy" "degraded" "hung"
+  std::string health_reason;          ///< "" or e.g. "database: refused"
+  bool desired_running = false;
+  bool ready = false;
+  std::optional<int> pid;             ///< root process
+  std::uint64_t generation = 0;
+  std::optional<WallTime> started_at;
+  std::optional<double> uptime_seconds;
+  Counts restarts;                    ///< by reason
+  std::uint64_t starts = 0;
+  Counts start_failures, exits, stop_signals, state_entries;
+  std::optional<LastExit> last_exit;
+  std::optional<LastTransition> last_transition;
+  double backoff_seconds = 0;         ///< delay before the pending automatic restart, 0 without one
+  std::optional<WallTime> next_attempt;
+  std::optional<PortSnapshot> port;
+  std::vector<ProbeSnapshot> probes;
+  StartupSnapshot startup;
+  Histogram startup_duration{kStartupBounds};
+  double startup_timeout_seconds = 0;
+  Histogram recovery_duration{kRecoveryBounds};
+  std::optional<ResourceSnapshot> resources;   ///< nullopt while nothing runs
+  ResourceSnapshot totals;                     ///< counters for the exposition; gauges 0 while nothing runs
+  OutputSnapshot output;
+  std::optional<HangSnapshot> hang;
+  std::string log_file;               ///< absolute path of the backend's output
+  std::string problem;                ///< "" or one line: what is wrong, the cause, the next command
+};
+
+/// Success and cost of one source of data, codex_agent_scrape_collector_*.
+struct CollectorSnapshot {
+  std::string name;  ///< "process" "io" "port"
+  bool success = true;
+  double duration_seconds = 0;
+};
+
+struct AgentSnapshot {
+  std::string version, revision, compiler;
+  int pid = 0;
+  double uptime_seconds = 0;
+  std::string metrics_url;
+  bool config_ok = true;
+  WallTime config_loaded_at{};
+  std::vector<CollectorSnapshot> collectors;
+  Counts collect_errors;   ///< by source
+  Counts log_messages;     ///< by level, all of kLogLevels
+  std::string log_error;   ///< "" or why lines of our own log are dropped
+};
+
+struct Snapshot {
+  AgentSnapshot agent;
+  std::vector<BackendSnapshot> backends;
+  LoopStats loop;
+};
+
+/// Gives the current snapshot; cheap when nothing changed. Loop thread.
+using SnapshotSource = std::function<std::shared_ptr<const Snapshot>()>;
+
+}  // namespace codex

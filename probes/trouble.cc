@@ -1,0 +1,46 @@
+#include "probes/trouble.h"
+
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+namespace codex {
+
+Trouble trouble_of(int error) {
+  const char* description = ::strerrordesc_np(error);
+  const std::string text = description != nullptr ? description : "error " + std::to_string(error);
+  switch (error) {
+    case ECONNREFUSED:
+      return {Outcome::kFailure, Reason::kRefused, "connection refused"};
+    case ENOENT:
+    case EACCES:
+    case EPERM:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+      return {Outcome::kFailure, Reason::kRefused, text};
+    case ECONNRESET:
+    case ECONNABORTED:
+    case EPIPE:
+      return {Outcome::kFailure, Reason::kReset, "connection reset"};
+    case ETIMEDOUT:
+      return {Outcome::kFailure, Reason::kTimeout, "connection timed out"};
+    default:
+      return {Outcome::kUnknown, Reason::kInternal, text};
+  }
+}
+
+std::string in_words(Duration duration) {
+  char text[32];
+  const double seconds = to_seconds(duration);
+  if (seconds < 1) {
+    std::snprintf(text, sizeof text, "%.0f ms", std::round(seconds * 1000));
+  } else {
+    std::snprintf(text, sizeof text, "%.4g s", seconds);
+  }
+  return text;
+}
+
+}  // namespace codex

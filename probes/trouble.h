@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "agent/os/clock.h"
+#include "probes/probe.h"
+
+namespace codex {
+
+/// What stands in the way of an answer.
+struct Trouble {
+  Outcome outcome = Outcome::kUnknown;
+  Reason reason = Reason::kInternal;
+  std::string text;  ///< one line, raw where it quotes a peer
+};
+
+/// Judges an errno of socket(2), connect(2), send(2) or recv(2). A shortage of our own (descriptors, memory,
+/// local ports) is `unknown`: it says nothing about the peer.
+Trouble trouble_of(int error);
+
+/// "300 ms", "5 s", "1.5 s".
+std::string in_words(Duration duration);
+
+}  // namespace codex

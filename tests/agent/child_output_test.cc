@@ -1,0 +1,234 @@
+#include "agent/supervision/child_output.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <thread>
+
+#include "tests/support/temporary_directory.h"
+
+namespace codex {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace std::chrono_literals;
+
+void put(const UniqueFd& fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = ::write(fd.get(), text.data(), text.size());
+    ASSERT_GT(n, 0);
+    text.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+std::uint64_t resident_bytes() {
+  std::uint64_t total = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> total >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+class ChildOutputTest : public ::testing::Test {
+ protected:
+  ChildOutputTest() {
+    redactor_.add(Secret("S3cretWord"));
+    begin_life();
+  }
+
+  void begin_life() { output_.emplace(loop_, redactor_, file_, directory_.path(), "api"); }
+
+  template <typename Condition>
+  void pump_until(Condition condition) {
+    const TimePoint end = Clock::now() + 60s;
+    while (!condition()) {
+      ASSERT_LT(Clock::now(), end) << "the condition never came true";
+      loop_.run_once(5ms);
+    }
+  }
+
+  [[nodiscard]] std::string log() const { return contents_of(directory_ / "server.log"); }
+
+  TemporaryDirectory directory_;
+  EventLoop loop_;
+  Redactor redactor_;
+  Worker worker_{"disk", 100};
+  RotatingFile file_{worker_, directory_ / "server.log", 256 << 20, 1};
+  std::optional<ChildOutput> output_;
+};
+
+TEST_F(ChildOutputTest, CountsAndStoresTheLinesOfBothStreams) {
+  const UniqueFd out = output_->open_for_child(0), err = output_->open_for_child(1);
+  EXPECT_FALSE(output_->last_output());
+  put(out, "hello\nworld\n");
+  pump_until([&] { return output_->stats(0).lines == 2; });
+  put(err, "oh \x1b[31mno\n");
+  pump_until([&] { return output_->stats(1).lines == 1 && log().size() == 23; });
+  EXPECT_EQ(log(), "hello\nworld\noh \x1b[31mno\n");
+  EXPECT_EQ(output_->stats(0).bytes, 12U);
+  EXPECT_EQ(output_->stats(1).bytes, 11U);
+  EXPECT_TRUE(output_->last_output());
+  EXPECT_THAT(output_->last_lines(), ElementsAre("hello", "world", "oh \\x1b[31mno"));
+}
+
+TEST_F(ChildOutputTest, MakesPrivateFifosAndGivesBlockingDescriptors) {
+  struct stat info {};
+  ASSERT_EQ(::lstat((directory_ / "api.stdout").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode, static_cast<mode_t>(S_IFIFO | 0600));
+  const UniqueFd out = output_->open_for_child(0);
+  EXPECT_EQ(::fcntl(out.get(), F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDWR);
+  EXPECT_EQ(::fcntl(out.get(), F_GETFD), FD_CLOEXEC);
+}
+
+TEST_F(ChildOutputTest, AnAgentsDeathNeitherStopsTheChildNorLosesItsLines) {
+  const UniqueFd out = output_->open_for_child(0);
+  put(out, "before\n");
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  output_.reset();
+  for (int i = 0; i < 100; ++i) put(out, "meanwhile\n");
+  begin_life();
+  put(out, "after\n");
+  pump_until([&] { return output_->stats(0).lines == 101; });
+  pump_until([&] { return log().ends_with("after\n"); });
+  EXPECT_EQ(log().size(), 7U + 100 * 10 + 6);
+}
+
+TEST_F(ChildOutputTest, ReplacesWhatIsNoFifoOfOurs) {
+  output_.reset();
+  std::filesystem::remove(directory_ / "api.stdout");
+  std::filesystem::remove(directory_ / "api.stderr");
+  write_contents(directory_ / "victim", "untouched");
+  std::filesystem::create_symlink(directory_ / "victim", directory_ / "api.stdout");
+  write_contents(directory_ / "api.stderr", "junk");
+  begin_life();
+  put(output_->open_for_child(0), "line\n");
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  EXPECT_EQ(contents_of(directory_ / "victim"), "untouched");
+  EXPECT_TRUE(std::filesystem::is_fifo(directory_ / "api.stderr"));
+}
+
+TEST_F(ChildOutputTest, MakesARemovedFifoAnewForTheNextChild) {
+  std::filesystem::remove(directory_ / "api.stdout");
+  const UniqueFd out = output_->open_for_child(0);
+  EXPECT_TRUE(std::filesystem::is_fifo(directory_ / "api.stdout"));
+  put(out, "line\n");
+  pump_until([&] { return output_->stats(0).lines == 1; });
+}
+
+TEST_F(ChildOutputTest, DoesNotSpinWhenTheChildIsGone) {
+  { put(output_->open_for_child(0), "last words\n"); }
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  const TimePoint begin = Clock::now();
+  loop_.run_once(50ms);
+  EXPECT_GE(Clock::now() - begin, 40ms);
+}
+
+TEST_F(ChildOutputTest, StoresAnUnfinishedLineAfterAWhile) {
+  const UniqueFd out = output_->open_for_child(0);
+  const TimePoint begin = Clock::now();
+  put(out, "password? ");
+  pump_until([&] { return log() == "password? "; });
+  EXPECT_GE(Clock::now() - begin, 190ms);
+  EXPECT_THAT(output_->last_lines(), ElementsAre("password? "));
+  put(out, "ok\n");
+  pump_until([&] { return log() == "password? ok\n"; });
+  EXPECT_THAT(output_->last_lines(), ElementsAre("password? ok"));
+  EXPECT_EQ(output_->stats(0).lines, 1U);
+}
+
+TEST_F(ChildOutputTest, DrainEndsAnUnfinishedLineAtOnce) {
+  put(output_->open_for_child(0), "complete\nno newline");
+  put(output_->open_for_child(1), "trailing S3cretWo");
+  output_->drain();
+  EXPECT_EQ(output_->stats(0).lines, 2U);
+  EXPECT_THAT(output_->last_lines(), ElementsAre("complete", "no newline", "trailing ***"));
+  pump_until([&] { return log() == "complete\nno newline\ntrailing ***\n"; });
+}
+
+TEST_F(ChildOutputTest, MasksASecretThatArrivesInPieces) {
+  const UniqueFd out = output_->open_for_child(0);
+  put(out, "one S3cr");
+  pump_until([&] { return output_->stats(0).bytes == 8; });
+  put(out, "etWord one\n");
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  put(out, "two S3cr");
+  pump_until([&] { return log() == "one *** one\ntwo "; });  // The unfinished line was stored.
+  put(out, "etWord two\n");
+  pump_until([&] { return log() == "one *** one\ntwo *** two\n"; });
+}
+
+TEST_F(ChildOutputTest, MasksASecretAcrossTheLongestPieceOfALine) {
+  const UniqueFd out = output_->open_for_child(0);
+  std::string expected;
+  for (std::size_t before = 16384 - 11; before <= 16384 + 1; ++before) {
+    put(out, std::string(before, 'a') + "S3cretWord" + std::string(9, 'b') + "\n");
+    expected += std::string(before, 'a') + "***" + std::string(9, 'b') + "\n";
+    pump_until([&] { return log().size() == expected.size(); });
+  }
+  EXPECT_EQ(log(), expected);
+}
+
+TEST_F(ChildOutputTest, TakesAMegabyteWithoutANewline) {
+  const UniqueFd out = output_->open_for_child(0);
+  std::thread writer([&] { put(out, std::string(1 << 20, 'x')); });
+  pump_until([&] { return log().size() == 1 << 20; });
+  writer.join();
+  EXPECT_EQ(output_->stats(0).lines, 0U);
+  ASSERT_EQ(output_->last_lines().size(), 1U);
+  EXPECT_EQ(output_->last_lines().front().size(), 1024U);
+}
+
+TEST_F(ChildOutputTest, RemembersTheNewestFiftyLines) {
+  const UniqueFd out = output_->open_for_child(0);
+  for (int i = 0; i < 120; ++i) put(out, std::to_string(i) + "\n");
+  pump_until([&] { return output_->stats(0).lines == 120; });
+  const auto lines = output_->last_lines();
+  ASSERT_EQ(lines.size(), 50U);
+  EXPECT_EQ(lines.front(), "70");
+  EXPECT_EQ(lines.back(), "119");
+}
+
+TEST_F(ChildOutputTest, DrainsABurstOfAHundredMegabytesInBoundedMemoryWhileTimersFire) {
+#ifdef __SANITIZE_ADDRESS__
+  constexpr std::uint64_t kSize = 10'000'000;  // The sanitizer's own memory says nothing about ours.
+#else
+  constexpr std::uint64_t kSize = 100'000'000;
+#endif
+  RotatingFile full(worker_, "/dev/full", 0, 0);  // The disk takes nothing of it.
+  output_.emplace(loop_, redactor_, full, directory_.path(), "api");
+  const UniqueFd out = output_->open_for_child(0);
+  std::string line(99, 'x');
+  line += '\n';
+  const std::uint64_t before = resident_bytes();
+  std::thread writer([&] {
+    std::string block;
+    for (int i = 0; i < 1000; ++i) block += line;
+    for (std::uint64_t sent = 0; sent < kSize; sent += block.size()) put(out, block);
+  });
+  int ticks = 0;
+  Timer ticker(loop_, "ticker", [&] {
+    ++ticks;
+    ticker.arm_after(1ms);
+  });
+  ticker.arm_after(1ms);
+  std::uint64_t most = before;
+  pump_until([&] {
+    most = std::max(most, resident_bytes());
+    return output_->stats(0).bytes == kSize;
+  });
+  writer.join();
+  EXPECT_EQ(output_->stats(0).lines, kSize / line.size());
+  EXPECT_GT(ticks, 5);
+  EXPECT_LT(loop_.stats().slowest_callback, 1s);
+#ifndef __SANITIZE_ADDRESS__
+  EXPECT_LT(most - before, std::uint64_t{40} << 20);
+#endif
+  pump_until([&] { return full.stats().bytes_dropped == kSize; });
+}
+
+}  // namespace
+}  // namespace codex

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "exporters/exposition.h"
+#include "exporters/snapshot.h"
+
+namespace codex::testing {
+
+/// One running backend with three probes; every optional is set and every number differs, so that mixed-up
+/// fields show.
+Snapshot sample_snapshot();
+
+/// The extras that go with it.
+ExpositionExtras sample_extras();
+
+/// A source that always gives `snapshot`.
+SnapshotSource source_of(Snapshot snapshot);
+
+/// `text` without the lines of the process_* families, which differ from run to run.
+std::string without_process_metrics(const std::string& text);
+
+std::vector<std::string> lines_of(const std::string& text);
+
+/// Runs a shell command with `input` as its standard input; its exit status and both outputs.
+struct CommandResult {
+  int status = -1;
+  std::string output;
+};
+CommandResult run_command(const std::string& command, const std::string& input);
+
+}  // namespace codex::testing

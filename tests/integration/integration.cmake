@@ -1,0 +1,34 @@
+# One ctest test for each pytest module; the modules start the real binaries of this build.
+find_program(PYTEST_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+
+function(codex_integration_test name timeout)
+  set(test integration.${name})
+  if(CODEX_SANITIZE)
+    set(test asan.${test})
+  endif()
+  add_test(NAME ${test}
+    COMMAND ${PYTEST_PYTHON} -m pytest -q -p no:cacheprovider ${CMAKE_SOURCE_DIR}/tests/integration/test_${name}.py
+    WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
+  set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} LABELS integration ENVIRONMENT
+    "CODEX_AGENT=$<TARGET_FILE:codex-agent>;CODEX_SANITIZED=$<BOOL:${CODEX_SANITIZE}>;CODEX_NODE_MODULES=${CMAKE_SOURCE_DIR}/build/npm/node_modules;PYTHONDONTWRITEBYTECODE=1")
+endfunction()
+
+codex_integration_test(oracles 60)
+codex_integration_test(lifecycle 300)
+codex_integration_test(stop 300)
+codex_integration_test(never_healthy 300)
+codex_integration_test(exits 300)
+codex_integration_test(port_taken 120)
+codex_integration_test(database 300)
+codex_integration_test(prometheus 300)
+codex_integration_test(http_front 120)
+codex_integration_test(secrets 180)
+codex_integration_test(config_errors 120)
+codex_integration_test(cli 300)
+codex_integration_test(output 300)
+
+# The quickstart builds and uses build/release with the ports of the README, so it has a turn of its own.
+if(CMAKE_BINARY_DIR STREQUAL "${CMAKE_SOURCE_DIR}/build/release")
+  codex_integration_test(quickstart 600)
+  set_tests_properties(integration.quickstart PROPERTIES RUN_SERIAL ON)
+endif()

@@ -1,0 +1,79 @@
+"""A start that does not succeed: in time, with the phase it hung in, and with nothing left."""
+
+import time
+
+import pytest
+
+from harness.agent import NODE_BACKEND, PYTHON_BACKEND
+from harness.ports import free_port
+
+TIMEOUT = 3.0
+NO_RETRY = '[backend.app.restart]\npolicy = "never"\n'
+
+CASES = {
+    "never listens": (["--never-listen"], "listen"),
+    "listens but never answers": (["--never-answer"], "respond"),
+    "answers 503": (["--health-status", "503"], "503"),
+}
+
+
+def failed_start(agent):
+    begin = time.monotonic()
+    done = agent.start(expect=1)
+    took = time.monotonic() - begin
+    # The end of the start is followed by a stop, which may take its grace.
+    assert TIMEOUT - 0.1 < took < TIMEOUT + 2 + 1.5
+    backend = agent.backend()
+    assert backend["state"] == "failed"
+    assert backend["last_transition"]["reason"] == "start_timeout"
+    agent.assert_nothing_runs()
+    agent.run("status", expect=3)
+    assert agent.metrics().value("codex_agent_backend_start_failures_total", reason="ready_timeout") == 1
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("program", [PYTHON_BACKEND, NODE_BACKEND], ids=["python", "node"])
+@pytest.mark.parametrize("flags,word", CASES.values(), ids=CASES.keys())
+def test_start_fails_at_the_timeout_and_names_what_it_waited_for(agent, program, flags, word):
+    agent.configure([*program, *flags], NO_RETRY, start_timeout=f"{TIMEOUT:g}s")
+    told = failed_start(agent)
+    assert word in told
+    assert f"{TIMEOUT:g}" in told, "the limit is not named"
+
+
+def test_start_names_the_database_that_does_not_answer(agent):
+    closed = free_port()
+    agent.configure(PYTHON_BACKEND, NO_RETRY, start_timeout=f"{TIMEOUT:g}s",
+                    database=f"postgresql://codex:codex@127.0.0.1:{closed}/codex")
+    told = failed_start(agent)
+    assert "database" in told.lower() and "refused" in told.lower()
+
+
+def test_a_paused_database_is_a_timeout_and_not_a_hang_of_the_agent(agent, postgres):
+    agent.configure(PYTHON_BACKEND, NO_RETRY, start_timeout=f"{TIMEOUT:g}s", database=postgres.url)
+    postgres.pause()
+    told = failed_start(agent)
+    assert "database" in told.lower()
+
+
+def test_a_program_that_ends_at_once_fails_the_start_at_once(agent):
+    agent.configure([*PYTHON_BACKEND, "--never-listen", "--exit", "3"], NO_RETRY)
+    begin = time.monotonic()
+    told = agent.start(expect=1)
+    assert time.monotonic() - begin < 5
+    assert "exit code 3" in told.stdout + told.stderr
+    assert agent.backend()["state"] == "failed"
+    agent.assert_nothing_runs()
+
+
+@pytest.mark.parametrize("command,word", [
+    (["/no/such/program"], "No such file or directory"),
+    (["/etc/hostname"], "Permission denied"),
+], ids=["missing", "not executable"])
+def test_a_program_that_cannot_be_executed_is_named_with_the_reason(agent, command, word):
+    agent.configure(command, NO_RETRY)
+    told = agent.start(expect=1)
+    assert command[0] in told.stdout + told.stderr
+    assert word in told.stdout + told.stderr
+    assert agent.metrics().value("codex_agent_backend_start_failures_total", reason="exec_error") == 1
+    agent.assert_nothing_runs()
