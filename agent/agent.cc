@@ -104,9 +104,7 @@ Agent::Agent(Config config, AgentOptions options)
   add_status_routes(public_routes_, source);
   add_status_page(public_routes_, source);
   add_control_routes(control_routes_, {all, operations_, events_, source, [this](const Operation& operation) {
-                                         shutting_down_ = true;
-                                         shutdown_operation_ = operation.id;
-                                         changed();
+                                         end_after(operation.id);
                                        }});
 
   std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", config_.agent.listen_host};
@@ -179,11 +177,15 @@ void Agent::publish() {
 
 void Agent::shut_down() {
   if (shutdown_operation_) return;
-  log_.info(LogLine("shutdown_requested").str());
-  sd_notify(0, "STOPPING=1");
   std::vector<Backend*> all;
   for (const auto& backend : backends_) all.push_back(backend.get());
-  shutdown_operation_ = operations_.begin(Command::kShutdown, all).id;
+  end_after(operations_.begin(Command::kShutdown, all).id);
+}
+
+void Agent::end_after(std::uint64_t operation) {
+  log_.info(LogLine("shutdown_requested").str());
+  sd_notify(0, "STOPPING=1");
+  shutdown_operation_ = operation;
   shutting_down_ = true;
   changed();
 }

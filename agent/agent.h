@@ -39,6 +39,7 @@ class Agent {
   void changed();
   void publish();
   void shut_down();
+  void end_after(std::uint64_t operation);
   void announce();
   std::shared_ptr<const Snapshot> snapshot();
   Snapshot build_snapshot();

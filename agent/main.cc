@@ -8,6 +8,7 @@
 #include "agent/commands/check_command.h"
 #include "agent/commands/ports_command.h"
 #include "agent/config/config.h"
+#include "probes/postgres_settings.h"
 
 extern char** environ;
 
@@ -77,6 +78,7 @@ int main(int argc, char** argv) {
   load.environment = environment();
   auto loaded = codex::load_config(load);
   if (!loaded.config) return print_errors(loaded);
+  codex::forget_postgres_environment();
 
   if (*run) return run_agent(std::move(*loaded.config), options);
   if (*check) return codex::check_command(*loaded.config, names, json);

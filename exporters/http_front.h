@@ -21,7 +21,7 @@ struct HttpRequest {
   std::string method, path;                   ///< path without the query
   std::map<std::string, std::string> query;   ///< decoded
   std::string body;                           ///< "" on TCP
-  std::function<std::string(const char* name)> header;  ///< "" if absent
+  std::function<std::string(const char* name)> header;  ///< "" if absent; only while the handler runs
   std::optional<uid_t> peer_uid;              ///< Unix socket only (SO_PEERCRED, unix(7))
 };
 

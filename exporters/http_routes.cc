@@ -3,7 +3,6 @@
 
 #include <csignal>
 #include <cstring>
-#include <regex>
 #include <set>
 #include <utility>
 
@@ -67,13 +66,15 @@ class Server : private SavedSigpipe, public httplib::Server {
 struct Call {
   const HttpHead& head;
   std::optional<uid_t> peer_uid;
+  bool dry = false;  // only find out whether a route matches
+  bool matched = false;
   bool parked = false;
 };
 
 /// The request as httplib gets to see it: nothing that it would act on by itself (Range, Expect, compression,
 /// forms) and nothing that it would decode wrongly (0.11 percent-decodes header values).
-std::string bare_request(const HttpHead& head, std::string_view body) {
-  std::string request = head.method + " " + head.target + " HTTP/1.1\r\n";
+std::string bare_request(const std::string& method, const HttpHead& head, std::string_view body) {
+  std::string request = method + " " + head.target + " HTTP/1.1\r\n";
   request += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n";
   return request.append(body);
 }
@@ -92,50 +93,48 @@ HttpRequest to_request(const httplib::Request& from, const Call& call) {
   return request;
 }
 
-std::string join(const std::set<std::string>& words) {
-  std::string joined;
-  for (const std::string& word : words) joined += (joined.empty() ? "" : ", ") + word;
-  return joined;
+std::string not_allowed(const std::set<std::string>& methods) {
+  std::string allow;
+  for (const std::string& method : methods) allow += (allow.empty() ? "Allow: " : ", ") + method;
+  return bodiless_response(405, allow + "\r\n");
 }
 
 }  // namespace
 
 struct HttpRoutes::Impl {
   Server server;
-  std::vector<std::pair<std::string, std::regex>> routes;  // (method, path), for 405 and Allow
-  Call* call = nullptr;                                    // of respond(), while it runs
+  std::set<std::string> methods;  // that have a route
+  Call* call = nullptr;           // of respond(), while it runs
 
   Impl() {
     server.set_default_headers(
         {{"Accept-Ranges", "none"}, {"Cache-Control", "no-store"}, {"X-Content-Type-Options", "nosniff"}});
     server.set_exception_handler([](const httplib::Request&, httplib::Response& response,
                                     std::exception_ptr) { response.status = 500; });
-    server.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      return refuse_unknown(request, response);
-    });
   }
 
-  std::set<std::string> methods_of(const std::string* path) const {
-    std::set<std::string> methods;
-    for (const auto& [method, pattern] : routes) {
-      if (path != nullptr && !std::regex_match(*path, pattern)) continue;
-      methods.insert(method);
-      if (method == "GET") methods.insert("HEAD");
+  std::string run(Call& next, const std::string& method, std::string_view body) {
+    Call* const outer = std::exchange(call, &next);
+    std::string response = server.run(bare_request(method, next.head, body));
+    call = outer;
+    return response;
+  }
+
+  /// The methods whose routes match the target of this head.
+  std::set<std::string> methods_for(const HttpHead& head) {
+    std::set<std::string> found;
+    for (const std::string& method : methods) {
+      Call attempt{head, std::nullopt, /*dry=*/true};
+      run(attempt, method, {});
+      if (attempt.matched) found.insert(method);
     }
-    return methods;
-  }
-
-  httplib::Server::HandlerResponse refuse_unknown(const httplib::Request& request,
-                                                  httplib::Response& response) const {
-    const auto methods = methods_of(&request.path);
-    if (methods.contains(request.method)) return httplib::Server::HandlerResponse::Unhandled;
-    response.status = methods.empty() ? 404 : 405;
-    if (!methods.empty()) response.set_header("Allow", join(methods));
-    return httplib::Server::HandlerResponse::Handled;
+    return found;
   }
 
   httplib::Server::Handler wrap(HttpHandler handler) {
     return [this, handler = std::move(handler)](const httplib::Request& from, httplib::Response& to) {
+      call->matched = true;
+      if (call->dry) return;
       HttpResponse response;
       try {
         response = handler(to_request(from, *call));
@@ -160,12 +159,12 @@ HttpRoutes::~HttpRoutes() = default;
 HttpRoutes::HttpRoutes(HttpRoutes&&) noexcept = default;
 
 void HttpRoutes::get(const std::string& pattern, HttpHandler handler) {
-  impl_->routes.emplace_back("GET", std::regex(pattern));
+  impl_->methods.insert({"GET", "HEAD"});
   impl_->server.Get(pattern, impl_->wrap(std::move(handler)));
 }
 
 void HttpRoutes::post(const std::string& pattern, HttpHandler handler) {
-  impl_->routes.emplace_back("POST", std::regex(pattern));
+  impl_->methods.insert("POST");
   impl_->server.Post(pattern, impl_->wrap(std::move(handler)));
 }
 
@@ -177,16 +176,17 @@ std::string HttpRoutes::respond(const std::string& request, std::optional<uid_t>
   const ParsedHead parsed = parse_http_head(std::string_view(request).substr(0, *end.size));
   if (!parsed.head) return bodiless_response(parsed.error_status);
   const HttpHead& head = *parsed.head;
-  const auto methods = impl_->methods_of(nullptr);
-  if (!methods.contains(head.method)) return bodiless_response(405, "Allow: " + join(methods) + "\r\n");
+  if (!impl_->methods.contains(head.method)) return not_allowed(impl_->methods);
   const std::string_view body = std::string_view(request).substr(*end.size);
   if (head.target.front() != '/' || body.size() != head.content_length) return bodiless_response(400);
 
   Call call{head, peer_uid};
-  Call* const outer = std::exchange(impl_->call, &call);
-  std::string response = impl_->server.run(bare_request(head, body));
-  impl_->call = outer;
+  std::string response = impl_->run(call, head.method, body);
   parked = call.parked;
+  if (!call.matched && status_of(response) == 404) {
+    const auto others = impl_->methods_for(head);
+    if (!others.empty()) return not_allowed(others);
+  }
   return response.empty() ? bodiless_response(400) : response;
 }
 

@@ -81,7 +81,7 @@ Json probe(const ProbeSnapshot& probe) {
 
 Json startup(const StartupSnapshot& startup) {
   return {{"duration_seconds", value_or_null(startup.duration_seconds)},
-          {"phases", seconds_by_name(startup.phases)},
+          {"phases", seconds_by_name(startup.waiting_for ? startup.progress : startup.phases)},
           {"waiting_for", value_or_null(startup.waiting_for)}};
 }
 

@@ -25,10 +25,10 @@ class Errand {
     begun_ = begun;
     sent_ = Clock::now();
     const auto task = std::make_shared<std::packaged_task<Value()>>(std::move(work));
-    return worker.submit([&loop, begun, task, then = std::move(then)] {
+    return worker.submit([post = loop.poster(), begun, task, then = std::move(then)] {
       begun->store(true);
       (*task)();
-      loop.post([task, then]() mutable { then(task->get_future()); });
+      post([task, then]() mutable { then(task->get_future()); });
     });
   }
 

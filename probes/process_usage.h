@@ -50,10 +50,11 @@ struct TreeUsage {
 
 /// Measures the process tree of one backend from /proc. Loop thread.
 ///
-/// A sample costs about 15 us a process and less than 1 us a sleeping thread on top of the walk that found the members.
+/// A sample costs about 15 us a process and less than 1 us a sleeping thread on top of the walk that found
+/// the members.
 class ProcessUsage {
  public:
-  /// `collect_pss`: also read smaps_rollup, which costs 100 times the rest for a node process.
+  /// `collect_pss`: also read smaps_rollup, about 200 us more for a node process.
   /// `proc_root`: for tests; without a readable root every process counts as a read error, nothing throws.
   explicit ProcessUsage(bool collect_pss = false, const std::filesystem::path& proc_root = "/proc");
 

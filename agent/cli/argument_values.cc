@@ -61,14 +61,14 @@ std::optional<std::size_t> parse_line_count(std::string_view text) {
   return count;
 }
 
-std::string nearest_word(std::string_view text, const std::vector<std::string>& words) {
+std::string nearest_verb(std::string_view text, const std::vector<std::string>& verbs) {
   if (text.size() > 40) return "";
   std::string best;
   std::size_t best_distance = 3;
-  for (const auto& word : words) {
-    const std::size_t distance = edit_distance(text, word);
-    if (distance < best_distance && 2 * distance < std::max(word.size(), text.size())) {
-      best = word;
+  for (const auto& verb : verbs) {
+    const std::size_t distance = edit_distance(text, verb);
+    if (distance < best_distance && 2 * distance < std::max(verb.size(), text.size())) {
+      best = verb;
       best_distance = distance;
     }
   }

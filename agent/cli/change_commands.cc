@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "agent/cli/agent_start.h"
 #include "agent/cli/daemon_launcher.h"
@@ -18,6 +19,7 @@ namespace codex {
 namespace {
 
 using Trouble = ControlClient::Trouble;
+constexpr Duration kRedrawPeriod = std::chrono::milliseconds(90);  // an eye sees no more
 constexpr Duration kAgentExitLimit = std::chrono::seconds(10);
 
 bool starts(const std::string& verb) {
@@ -41,7 +43,10 @@ class Display {
   void show(const OperationDocument& operation) {
     if (quiet_) return;
     if (live_) {
-      line_.show(Progress::live_line(operation, Clock::now() - began_));
+      const TimePoint now = Clock::now();
+      if (now - drawn_ < kRedrawPeriod) return;
+      drawn_ = now;
+      line_.show(Progress::live_line(operation, now - began_));
       return;
     }
     for (const std::string& line : progress_.new_lines(operation)) print(line + "\n");
@@ -51,13 +56,13 @@ class Display {
 
  private:
   bool quiet_, live_;
-  TimePoint began_ = Clock::now();
+  TimePoint began_ = Clock::now(), drawn_{};
   Progress progress_;
   LiveLine line_;
 };
 
 void print_results(const CommandContext& context, const OperationDocument& operation) {
-  for (const OperationResult& result : operation.results) {
+  for (const BackendResult& result : operation.results) {
     const std::string line = result.backend + ": " + (result.message.empty() ? "done" : result.message);
     if (result.code == kExitOk) {
       print(line + "\n");
@@ -70,7 +75,7 @@ void print_results(const CommandContext& context, const OperationDocument& opera
   if (!starts(context.invocation.verb)) return;
   for (const BackendStatus& backend : operation.status.backends) {
     const bool started =
-        std::any_of(operation.results.begin(), operation.results.end(), [&](const OperationResult& result) {
+        std::any_of(operation.results.begin(), operation.results.end(), [&](const BackendResult& result) {
           return result.backend == backend.name && result.code == kExitOk;
         });
     if (started) print(render_backend(backend, use_colour()));
@@ -162,7 +167,7 @@ int follow(const CommandContext& context, std::uint64_t operation, int agent_pid
 
 int worst_result_code(const OperationDocument& operation) {
   int worst = kExitOk;
-  for (const OperationResult& result : operation.results) {
+  for (const BackendResult& result : operation.results) {
     if (result.code == kExitRefused) return kExitRefused;
     if (result.code != kExitOk) worst = kExitFailed;
   }
@@ -183,9 +188,12 @@ int run_change_command(const CommandContext& context) {
   UniqueFd agent = open_agent(context);
   auto reply = ask(invocation.verb);
   if (reply.trouble == Trouble::kNoAgent) {
-    if (!starts(invocation.verb)) return answer_without_agent(context);
+    // A socket without an agent means that one was killed: a new one finds what it left running, and stops it.
+    const bool killed = std::filesystem::exists(context.locations.state_directory / "control.sock");
+    if (!starts(invocation.verb) && !killed) return answer_without_agent(context);
     if (const int code = start_agent(context, until); code != kExitOk) return code;
-    reply = ask("start");
+    agent = open_agent(context);
+    reply = ask(starts(invocation.verb) ? "start" : invocation.verb);
   }
   if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
   const auto operation = parse_operation_id(reply.body);

@@ -175,7 +175,7 @@ CommandLineAnswer usage_error(const Grammar& grammar, const CLI::ParseError& err
   const bool known = std::find(verbs.begin(), verbs.end(), argument) != verbs.end();
   std::string message = error.what();
   if (!known && !argument.empty()) {
-    const std::string nearest = nearest_word(argument, verbs);
+    const std::string nearest = nearest_verb(argument, verbs);
     message = "there is no command \"" + argument + "\"" +
               (nearest.empty() ? "" : "; did you mean " + nearest + "?");
   } else if (argument.empty() && error.get_name() == "RequiredError") {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -123,8 +124,8 @@ LaunchedDaemon::LaunchedDaemon(const fs::path& daemon, const std::vector<std::st
   std::vector<std::string> line = command_line(daemon, arguments);
   line.insert(line.end(), {"run", "--ready-fd", std::to_string(ready.get())});
   const UniqueFd null = open_null(O_RDWR);
-  const int errors = ::fcntl(STDERR_FILENO, F_GETFD) < 0 ? null.get() : STDERR_FILENO;
-  pid_ = start(std::move(line), {null.get(), errors, errors, ready.get()}, true);
+  output_ = UniqueFd(check("memfd_create", ::memfd_create("codex-agentd output", MFD_CLOEXEC)));
+  pid_ = start(std::move(line), {null.get(), output_.get(), output_.get(), ready.get()}, true);
   ready_ = std::move(reading);
 }
 
@@ -153,6 +154,13 @@ LaunchedDaemon::State LaunchedDaemon::state_of_end(TimePoint deadline, const std
     ::poll(nullptr, 0, 5);
   }
   return State::kWaiting;
+}
+
+std::string LaunchedDaemon::output() const {
+  std::string text(64 * 1024, '\0');
+  const ssize_t size = ::pread(output_.get(), text.data(), text.size(), 0);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  return text;
 }
 
 std::optional<pid_t> recorded_agent_pid(const fs::path& state_directory) {

@@ -33,9 +33,9 @@ class LaunchedDaemon {
  public:
   enum class State { kReady, kEnded, kWaiting };
 
-  /// Starts `daemon ARGUMENTS... run --ready-fd N` in a session of its own: stdin /dev/null, both outputs our
-  /// standard error, so that it can say why it cannot start. It lets go of them itself once it is ready.
-  /// Throws std::system_error.
+  /// Starts `daemon ARGUMENTS... run --ready-fd N` in a session of its own: stdin /dev/null, both outputs a
+  /// file in memory (memfd_create(2)), which neither fills up nor breaks when we end first. The daemon lets
+  /// go of it once it is ready. Throws std::system_error.
   LaunchedDaemon(const std::filesystem::path& daemon, const std::vector<std::string>& arguments);
 
   /// Waits for news until `deadline`, or until `tick`, called at least every 100 ms, says false.
@@ -44,12 +44,14 @@ class LaunchedDaemon {
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Once ended: its exit code, 128 + N after signal N.
   [[nodiscard]] int exit_code() const { return exit_code_; }
+  /// What it has printed so far, at most 64 KiB: why it cannot start, or warnings.
+  [[nodiscard]] std::string output() const;
 
  private:
   State state_of_end(TimePoint deadline, const std::function<bool()>& tick);
 
   pid_t pid_ = 0;
-  UniqueFd ready_;
+  UniqueFd ready_, output_;
   int exit_code_ = 0;
 };
 

@@ -57,7 +57,7 @@ struct StatusDocument {
   std::vector<BackendStatus> backends;
 };
 
-struct OperationResult {
+struct BackendResult {
   std::string backend, message;
   bool done = false;
   int code = 0;
@@ -67,7 +67,7 @@ struct OperationDocument {
   std::string command;
   std::uint64_t revision = 0;
   bool done = false;
-  std::vector<OperationResult> results;
+  std::vector<BackendResult> results;
   StatusDocument status;
 };
 

@@ -52,7 +52,7 @@ std::string describe(const BackendStatus& backend, const double* elapsed) {
 std::string Progress::live_line(const OperationDocument& operation, Duration elapsed) {
   const double seconds = to_seconds(elapsed);
   std::string line;
-  for (const OperationResult& result : operation.results) {
+  for (const BackendResult& result : operation.results) {
     const BackendStatus* backend = find_backend(operation, result.backend);
     if (backend == nullptr) continue;
     line += (line.empty() ? "" : " | ") + describe(*backend, result.done ? nullptr : &seconds);
@@ -62,7 +62,7 @@ std::string Progress::live_line(const OperationDocument& operation, Duration ela
 
 std::vector<std::string> Progress::new_lines(const OperationDocument& operation) {
   std::vector<std::string> lines;
-  for (const OperationResult& result : operation.results) {
+  for (const BackendResult& result : operation.results) {
     const BackendStatus* backend = find_backend(operation, result.backend);
     if (backend == nullptr) continue;
     std::string line = describe(*backend, nullptr);

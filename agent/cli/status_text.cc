@@ -188,7 +188,7 @@ std::string startup_line(const BackendStatus& backend) {
 }
 
 std::string resource_line(const BackendStatus& backend) {
-  if (!backend.resources) return "";
+  if (!backend.resources || backend.state == "stopped" || backend.state == "failed") return "";
   const ResourceStatus& used = *backend.resources;
   std::string memory = used.resident_bytes ? "memory " + format_bytes(*used.resident_bytes) : "";
   if (used.processes) {

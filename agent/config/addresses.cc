@@ -79,7 +79,8 @@ Parsed<Address> parse_listen_address(std::string_view text) {
   const auto number = split ? parse_whole(split->port).value : std::nullopt;
   if (!number || *number > 65535) {
     return Parsed<Address>::bad(
-        "is not HOST:PORT (port 0-65535, 0 lets the kernel choose), such as \"127.0.0.1:9847\" or \"[::1]:9847\"");
+        "is not HOST:PORT (port 0-65535, 0 lets the kernel choose), such as \"127.0.0.1:9847\" or "
+        "\"[::1]:9847\"");
   }
   return Parsed<Address>::good({split->host, static_cast<std::uint16_t>(*number)});
 }
@@ -115,7 +116,8 @@ Parsed<Secret> parse_http_url(std::string_view text) {
   std::string_view rest = text.substr(scheme.size());
   if (!rest.starts_with("://")) return bad("must be an absolute http:// or https:// URL");
   rest.remove_prefix(3);
-  if (!is_url_text(rest)) return bad("must not contain blanks, control bytes or bytes above 127; percent-encode them");
+  if (!is_url_text(rest))
+    return bad("must not contain blanks, control bytes or bytes above 127; percent-encode them");
   if (rest.find('#') != std::string_view::npos) return bad("must not have a fragment (#...)");
 
   std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
@@ -123,7 +125,8 @@ Parsed<Secret> parse_http_url(std::string_view text) {
   if (at != std::string_view::npos) authority.remove_prefix(at + 1);
   const auto split = split_host_port(authority);
   if (!split) return bad("has no valid host after ://");
-  if (split->has_port && !parse_port(split->port).value) return bad("has no valid port (1-65535) after the host");
+  if (split->has_port && !parse_port(split->port).value)
+    return bad("has no valid port (1-65535) after the host");
   return Parsed<Secret>::good(Secret(scheme + "://" + std::string(rest)));
 }
 
@@ -137,8 +140,10 @@ Parsed<Secret> parse_database_url(std::string_view text, const std::filesystem::
   std::string_view rest = text.substr(scheme.empty() ? 0 : scheme.size() + 1);
 
   if (scheme == "postgres" || scheme == "postgresql") {
-    if (!rest.starts_with("//")) return bad("must go on with // after the scheme: postgresql://user@host:5432/database");
-    if (!is_url_text(rest)) return bad("must not contain blanks, control bytes or bytes above 127; percent-encode them");
+    if (!rest.starts_with("//"))
+      return bad("must go on with // after the scheme: postgresql://user@host:5432/database");
+    if (!is_url_text(rest))
+      return bad("must not contain blanks, control bytes or bytes above 127; percent-encode them");
     return Parsed<Secret>::good(Secret(scheme + ":" + std::string(rest)));
   }
   if (scheme == "sqlite") {
@@ -168,7 +173,10 @@ std::string url_scheme(std::string_view url) {
 }
 
 bool carries_password(std::string_view text) {
-  return text.find("://") != std::string_view::npos && !find_url_secrets(text).empty();
+  if (text.find("://") == std::string_view::npos) return false;
+  const std::vector<std::string> secrets = find_url_secrets(text);
+  return std::any_of(secrets.begin(), secrets.end(),
+                     [](const std::string& secret) { return !secret.empty(); });
 }
 
 }  // namespace codex

@@ -8,7 +8,8 @@
 #include "agent/config/findings.h"
 #include "agent/os/secret.h"
 
-/// Ports, host:port and URLs of a configuration. Pure functions; no name is resolved. No error repeats the text.
+/// Ports, host:port and URLs of a configuration. Pure functions; no name is resolved. No error repeats the
+/// text.
 
 namespace codex {
 
@@ -38,8 +39,8 @@ Parsed<Secret> parse_http_url(std::string_view text);
 /// Accepts an absolute path with optional query: "/health?deep=1".
 bool is_http_path(std::string_view path);
 
-/// postgres:, postgresql: (libpq "Connection URIs") or sqlite:. A relative SQLite path is taken against `directory`
-/// and comes back as sqlite:///ABSOLUTE; "sqlite::memory:" stays.
+/// postgres:, postgresql: (libpq "Connection URIs") or sqlite:. A relative SQLite path is taken against
+/// `directory` and comes back as sqlite:///ABSOLUTE; "sqlite::memory:" stays.
 Parsed<Secret> parse_database_url(std::string_view text, const std::filesystem::path& directory);
 
 /// The scheme of a URL in lower case, "" if it has none. Safe to show.

@@ -16,7 +16,8 @@ constexpr int kMostKeptLogs = 100;
 constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warning", "error"};
 
 Parsed<std::string> parse_level(std::string_view text) {
-  if (std::find(kLevels.begin(), kLevels.end(), text) != kLevels.end()) return Parsed<std::string>::good(std::string(text));
+  if (std::find(kLevels.begin(), kLevels.end(), text) != kLevels.end())
+    return Parsed<std::string>::good(std::string(text));
   return Parsed<std::string>::bad("is not one of \"debug\", \"info\", \"warning\", \"error\"");
 }
 
@@ -27,8 +28,8 @@ bool is_host_header(const std::string& text) {
 }
 
 template <typename T>
-std::optional<T> from_environment(const char* name, Parsed<T> (*parser)(std::string_view), const Dotenv& dotenv,
-                                  LoadContext& context) {
+std::optional<T> from_environment(const char* name, Parsed<T> (*parser)(std::string_view),
+                                  const Dotenv& dotenv, LoadContext& context) {
   const auto given = find_setting(context.process, dotenv, name);
   if (!given) return std::nullopt;
   const Parsed<T> parsed = parser(given->value);
@@ -50,7 +51,8 @@ AgentConfig load_agent_section(TomlTable table, const Dotenv& dotenv, LoadContex
   agent.allowed_hosts = table.texts("allowed_hosts").value_or(std::vector<std::string>{});
   for (const std::string& host : agent.allowed_hosts) {
     if (!is_host_header(host)) {
-      table.error_at("allowed_hosts", shown(host) + " is not a host name or address, such as \"grafana.example\"");
+      table.error_at("allowed_hosts",
+                     shown(host) + " is not a host name or address, such as \"grafana.example\"");
     }
   }
 

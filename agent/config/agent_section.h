@@ -8,8 +8,8 @@
 
 namespace codex {
 
-/// Reads [agent], LOG_FILE, CODEX_AGENT_LISTEN and CODEX_AGENT_LOG_LEVEL. `dotenv` is that of the only backend, or
-/// empty: with several of them no .env speaks for the agent.
+/// Reads [agent], LOG_FILE, CODEX_AGENT_LISTEN and CODEX_AGENT_LOG_LEVEL. `dotenv` is that of the only
+/// backend, or empty: with several of them no .env speaks for the agent.
 AgentConfig load_agent_section(TomlTable table, const Dotenv& dotenv, LoadContext& context);
 
 }  // namespace codex

@@ -77,7 +77,8 @@ class BackendReader {
     config_.directory = (context_.project_directory / *given).lexically_normal();
     std::error_code error;
     if (!std::filesystem::is_directory(config_.directory, error)) {
-      table_.error_at("directory", "there is no directory " + escape_for_display(config_.directory.string(), 256));
+      table_.error_at("directory",
+                      "there is no directory " + escape_for_display(config_.directory.string(), 256));
     }
   }
 
@@ -105,8 +106,9 @@ class BackendReader {
 
   void read_command() {
     if (table_.is_text("command")) {
-      table_.error_at("command", "must be an array with one string for each argument, because no shell splits it: " +
-                                     array_form(table_.text("command").value_or("")));
+      table_.error_at("command",
+                      "must be an array with one string for each argument, because no shell splits it: " +
+                          array_form(table_.text("command").value_or("")));
       return;
     }
     const auto given = table_.texts("command");
@@ -124,13 +126,16 @@ class BackendReader {
     config_.command = default_command(package.value_or(PackageJson{}));
     if (!config_.command.empty()) return;
     const std::string where = escape_for_display((config_.directory / "package.json").string(), 256);
-    const std::string why = package ? where + " has neither a script \"dev\" nor \"start\"" : "there is no " + where;
+    const std::string why =
+        package ? where + " has neither a script \"dev\" nor \"start\"" : "there is no " + where;
     if (table_.present()) {
       table_.error_at("", "backend " + quoted_name(config_.name) + " has no command, and " + why +
                               "; add command = [\"node\", \"server.js\"]");
     } else {
-      context_.findings.error("", {}, "what shall run here? " + why + ". Run codex-agent in the backend's directory, or write " +
-                                          "codex-agent.toml with [backend.app] and command = [\"node\", \"server.js\"]");
+      context_.findings.error(
+          "", {},
+          "what shall run here? " + why + ". Run codex-agent in the backend's directory, or write " +
+              "codex-agent.toml with [backend.app] and command = [\"node\", \"server.js\"]");
     }
   }
 
@@ -146,7 +151,8 @@ class BackendReader {
     const auto override_port = setting("PORT", true);
     if (!override_port) return;
     const Parsed<std::uint16_t> port = parse_port(override_port->value);
-    if (!port.value) override_port->error("PORT", shown(override_port->value) + " " + port.error, context_.findings);
+    if (!port.value)
+      override_port->error("PORT", shown(override_port->value) + " " + port.error, context_.findings);
     if (port.value) config_.port = *port.value;
   }
 
@@ -188,20 +194,23 @@ class BackendReader {
 
     config_.output_max_bytes =
         table_.size("output_max_size", kSmallestLog, kLargestLog).value_or(config_.output_max_bytes);
-    config_.output_keep = static_cast<int>(table_.whole("output_keep", 0, kMostKeptLogs).value_or(config_.output_keep));
+    config_.output_keep =
+        static_cast<int>(table_.whole("output_keep", 0, kMostKeptLogs).value_or(config_.output_keep));
     config_.collect_pss = table_.flag("collect_pss").value_or(config_.collect_pss);
   }
 
   void read_start_and_stop() {
     TomlTable start = table_.table("start");
-    config_.start_timeout = start.duration("timeout", kShortestTimeout, kLongest).value_or(config_.start_timeout);
+    config_.start_timeout =
+        start.duration("timeout", kShortestTimeout, kLongest).value_or(config_.start_timeout);
     start.reject_unknown();
     if (const auto seconds = whole_setting("TIMEOUT_SECONDS", 86400)) {
       config_.start_timeout = std::chrono::seconds(*seconds);
     }
     TomlTable stop = table_.table("stop");
     config_.stop_signal = stop.parsed<int>("signal", parse_stop_signal).value_or(config_.stop_signal);
-    config_.stop_timeout = stop.duration("timeout", kShortestTimeout, kLongest).value_or(config_.stop_timeout);
+    config_.stop_timeout =
+        stop.duration("timeout", kShortestTimeout, kLongest).value_or(config_.stop_timeout);
     stop.reject_unknown();
   }
 
@@ -223,15 +232,16 @@ class BackendReader {
     }
     if (restart.initial_delay > restart.max_delay) {
       table.error_at(table.has("initial_delay") ? "initial_delay" : "max_delay",
-                     "initial_delay (" + format_duration(restart.initial_delay) + ") must not be above max_delay (" +
-                         format_duration(restart.max_delay) + ")");
+                     "initial_delay (" + format_duration(restart.initial_delay) +
+                         ") must not be above max_delay (" + format_duration(restart.max_delay) + ")");
     }
     table.reject_unknown();
   }
 
   void read_hang() {
     TomlTable hang = table_.table("hang");
-    config_.hang_action = hang.choice<HangAction>("action", hang_action_words()).value_or(config_.hang_action);
+    config_.hang_action =
+        hang.choice<HangAction>("action", hang_action_words()).value_or(config_.hang_action);
     hang.reject_unknown();
   }
 
@@ -259,9 +269,10 @@ class BackendReader {
 }  // namespace
 
 const std::vector<std::pair<std::string, RestartPolicy>>& restart_policy_words() {
-  static const std::vector<std::pair<std::string, RestartPolicy>> words = {{"always", RestartPolicy::kAlways},
-                                                                           {"on_failure", RestartPolicy::kOnFailure},
-                                                                           {"never", RestartPolicy::kNever}};
+  static const std::vector<std::pair<std::string, RestartPolicy>> words = {
+      {"always", RestartPolicy::kAlways},
+      {"on_failure", RestartPolicy::kOnFailure},
+      {"never", RestartPolicy::kNever}};
   return words;
 }
 

@@ -22,8 +22,8 @@ struct LoadedBackend {
   Place port_place;  ///< of `port`, or of the table
 };
 
-/// Reads [backend.NAME]; every key that `table` lacks has its default. Mistakes go to `context.findings`, and then
-/// the result is good for further checks only.
+/// Reads [backend.NAME]; every key that `table` lacks has its default. Mistakes go to `context.findings`, and
+/// then the result is good for further checks only.
 LoadedBackend load_backend(const std::string& name, TomlTable table, LoadContext& context);
 
 }  // namespace codex

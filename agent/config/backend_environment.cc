@@ -12,14 +12,16 @@ namespace {
 // FEATURE_TOKEN_ENABLED=true and TOKEN_TTL=3600 are no secrets; masking "true" or a number that stands
 // everywhere would spoil every output. A name that ends in the word itself (DB_PASSWORD) is always one.
 bool is_plain_value(std::string_view value) {
-  constexpr std::array<std::string_view, 6> kWords = {"true", "false", "none", "null", "development", "production"};
+  constexpr std::array<std::string_view, 6> kWords = {"true", "false",       "none",
+                                                      "null", "development", "production"};
   constexpr std::size_t kLongestNumber = 6;
   const bool number = value.size() <= kLongestNumber && value.find_first_not_of("0123456789") == value.npos;
   return number || std::find(kWords.begin(), kWords.end(), value) != kWords.end();
 }
 
-constexpr std::array<std::string_view, 9> kSecretWords = {
-    "PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "PRIVATEKEY", "ACCESSKEY", "CREDENTIAL", "AUTHORIZATION"};
+constexpr std::array<std::string_view, 9> kSecretWords = {"PASSWORD",  "PASSWD",     "SECRET",
+                                                          "TOKEN",     "APIKEY",     "PRIVATEKEY",
+                                                          "ACCESSKEY", "CREDENTIAL", "AUTHORIZATION"};
 
 // "x-api_key" -> "XAPIKEY"
 std::string letters_of(std::string_view name) {
@@ -70,9 +72,9 @@ Environment compose_environment(const Environment& process, const Dotenv& dotenv
 
 bool names_secret(std::string_view name) {
   const std::string letters = letters_of(name);
-  return letters == "COOKIE" || std::any_of(kSecretWords.begin(), kSecretWords.end(), [&](std::string_view word) {
-           return letters.find(word) != std::string::npos;
-         });
+  return letters == "COOKIE" ||
+         std::any_of(kSecretWords.begin(), kSecretWords.end(),
+                     [&](std::string_view word) { return letters.find(word) != std::string::npos; });
 }
 
 void register_secrets(const Environment& environment, Redactor& redactor) {

@@ -26,7 +26,8 @@ class ConfigLoader {
  public:
   explicit ConfigLoader(const LoadOptions& options)
       : options_(options),
-        found_(locate(options.project_directory.empty() ? "." : options.project_directory, options.config_file)),
+        found_(
+            locate(options.project_directory.empty() ? "." : options.project_directory, options.config_file)),
         root_(TomlTable::absent(findings_)) {}
 
   LoadResult load() {
@@ -42,7 +43,8 @@ class ConfigLoader {
     config_.state_directory = found_.state_directory;
     std::error_code error;
     if (!fs::is_directory(found_.project_directory, error)) {
-      findings_.error("", {}, "there is no directory " + escape_for_display(found_.project_directory.string(), 256));
+      findings_.error("", {},
+                      "there is no directory " + escape_for_display(found_.project_directory.string(), 256));
       return false;
     }
     shown_file_ = display_path(found_.config_file);
@@ -83,18 +85,20 @@ class ConfigLoader {
     if (context.several) warn_of_ambiguous_variables();
 
     std::vector<LoadedBackend> backends;
-    if (names.empty()) backends.push_back(load_backend(zero_config_name(), TomlTable::absent(findings_), context));
+    if (names.empty())
+      backends.push_back(load_backend(zero_config_name(), TomlTable::absent(findings_), context));
     for (const std::string& name : names) {
       if (!is_label_name(name, true)) {
-        backend_tables.error_at_key(name, quoted_name(name) +
-                                              " is not a backend's name; use a-z, 0-9, '_' and '-' (at most 64)");
+        backend_tables.error_at_key(
+            name, quoted_name(name) + " is not a backend's name; use a-z, 0-9, '_' and '-' (at most 64)");
       } else {
         backends.push_back(load_backend(name, backend_tables.table(name), context));
       }
     }
     const Dotenv none;
     const Place listen_place = agent_table.has("listen") ? agent_table.place("listen") : Place{};
-    config_.agent = load_agent_section(agent_table, backends.size() == 1 ? backends[0].dotenv : none, context);
+    config_.agent =
+        load_agent_section(agent_table, backends.size() == 1 ? backends[0].dotenv : none, context);
     root_.reject_unknown();
     check_together(config_.agent, listen_place, backends, shown_file_, findings_);
     for (LoadedBackend& backend : backends) config_.backends.push_back(std::move(backend.config));
@@ -111,7 +115,8 @@ class ConfigLoader {
     for (const char* name : {"PORT", "DATABASE_URL", "PID_FILE"}) {
       const auto set = options_.environment.find(name);
       if (set == options_.environment.end() || set->second.empty()) continue;
-      findings_.warn(std::string(name) + " of the environment is ignored and not passed on, because there are several " +
+      findings_.warn(std::string(name) +
+                     " of the environment is ignored and not passed on, because there are several " +
                      "backends; set it in each one's env_file or in " + shown_file_);
     }
   }
@@ -123,11 +128,12 @@ class ConfigLoader {
           backend.own_environment.begin(), backend.own_environment.end(), [](const auto& variable) {
             return names_secret(variable.first) || carries_password(variable.second);
           });
-      const bool in_probes = std::any_of(backend.probes.begin(), backend.probes.end(), [&](const ProbeSpec& probe) {
-        const bool in_url = !backend.url_env.contains(probe.name) && carries_password(probe.url.reveal());
-        return in_url || std::any_of(probe.http.headers.begin(), probe.http.headers.end(),
-                                     [](const auto& header) { return names_secret(header.first); });
-      });
+      const bool in_probes =
+          std::any_of(backend.probes.begin(), backend.probes.end(), [&](const ProbeSpec& probe) {
+            const bool in_url = !backend.url_env.contains(probe.name) && carries_password(probe.url.reveal());
+            return in_url || std::any_of(probe.http.headers.begin(), probe.http.headers.end(),
+                                         [](const auto& header) { return names_secret(header.first); });
+          });
       return in_environment || in_probes;
     });
   }
@@ -136,7 +142,8 @@ class ConfigLoader {
     struct stat info {};
     if (config_.file.empty() || stat(config_.file.c_str(), &info) != 0) return;
     if ((info.st_mode & (S_IRGRP | S_IROTH)) == 0 || !file_holds_secret()) return;
-    findings_.warn(shown_file_ + " holds a password and others may read it; chmod 600 it, or keep the password in .env");
+    findings_.warn(shown_file_ +
+                   " holds a password and others may read it; chmod 600 it, or keep the password in .env");
   }
 
   LoadResult finish() {
@@ -164,6 +171,8 @@ class ConfigLoader {
 
 }  // namespace
 
-LoadResult load_config(const LoadOptions& options) { return ConfigLoader(options).load(); }
+LoadResult load_config(const LoadOptions& options) {
+  return ConfigLoader(options).load();
+}
 
 }  // namespace codex

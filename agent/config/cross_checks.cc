@@ -11,7 +11,8 @@ namespace {
 
 using Claims = std::map<std::string, std::string>;  // what -> who
 
-// The file and place of a backend's port; with an overriding PORT or zero configuration it is nowhere in the file.
+// The file and place of a backend's port; with an overriding PORT or zero configuration it is nowhere in the
+// file.
 void error_at(const Place& place, const std::string& file, const std::string& message, Findings& findings) {
   findings.error(place.line == 0 ? "" : file, place, message);
 }
@@ -26,14 +27,17 @@ void check_ports(const AgentConfig& agent, Place listen_place, const std::vector
     const std::string number = std::to_string(port);
     const auto [owner, is_first] = owners.emplace(port, backend.config.name);
     if (!is_first) {
-      error_at(backend.port_place, file, "port " + number + " of backend \"" + backend.config.name + "\" is taken by \"" +
-               owner->second + "\" too; set another port, or port = \"none\" if it does not listen", findings);
+      error_at(backend.port_place, file,
+               "port " + number + " of backend \"" + backend.config.name + "\" is taken by \"" +
+                   owner->second + "\" too; set another port, or port = \"none\" if it does not listen",
+               findings);
     }
     if (port == agent.listen_port) {
       const bool listen_is_default = listen_place.line == 0;
       error_at(listen_is_default ? backend.port_place : listen_place, file,
                "port " + number + " of backend \"" + backend.config.name +
-                   "\" is the agent's own (listen in [agent]); change one of them", findings);
+                   "\" is the agent's own (listen in [agent]); change one of them",
+               findings);
     }
     if (port >= lowest && port <= highest) {
       findings.warn("backend " + backend.config.name + ": port " + number + " lies in the range " +
@@ -43,16 +47,18 @@ void check_ports(const AgentConfig& agent, Place listen_place, const std::vector
   }
 }
 
-void check_files(const AgentConfig& agent, const std::vector<LoadedBackend>& backends, const std::string& file,
-                 Findings& findings) {
+void check_files(const AgentConfig& agent, const std::vector<LoadedBackend>& backends,
+                 const std::string& file, Findings& findings) {
   Claims claims = {{agent.log_file.string(), "the agent's log"}};
   for (const LoadedBackend& backend : backends) {
     const auto claim = [&](const std::filesystem::path& path, const std::string& what) {
       const std::string who = what + " of backend \"" + backend.config.name + "\"";
       const auto [holder, is_first] = claims.emplace(path.string(), who);
       if (is_first) return;
-      error_at(backend.place, file, who + " and " + holder->second + " are the same file, " +
-               escape_for_display(path.string(), 256), findings);
+      error_at(
+          backend.place, file,
+          who + " and " + holder->second + " are the same file, " + escape_for_display(path.string(), 256),
+          findings);
     };
     claim(backend.config.output_file, "output_file");
     claim(backend.config.pid_file, "pid_file");

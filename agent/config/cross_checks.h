@@ -9,8 +9,8 @@
 
 namespace codex {
 
-/// Checks what concerns several parts at once: ports and files that two backends share, the agent's own listener,
-/// ports that the kernel hands out to clients. `config_file` is the file as people write it.
+/// Checks what concerns several parts at once: ports and files that two backends share, the agent's own
+/// listener, ports that the kernel hands out to clients. `config_file` is the file as people write it.
 void check_together(const AgentConfig& agent, Place listen_place, const std::vector<LoadedBackend>& backends,
                     const std::string& config_file, Findings& findings);
 

@@ -50,15 +50,18 @@ std::optional<FoundUrl> find_url(const ProbeReading& reading, const std::string&
   const auto from_environment = lookup(kDatabaseVariable);
   if (from_environment && (probe == "database" || !url)) {
     if (url) {
-      reading.context.findings.warn("backend " + reading.backend.name + ": DATABASE_URL is set and wins over url in [" +
-                                    table.name() + "]; for another URL use url_env, or a probe of another name");
+      reading.context.findings.warn("backend " + reading.backend.name +
+                                    ": DATABASE_URL is set and wins over url in [" + table.name() +
+                                    "]; for another URL use url_env, or a probe of another name");
     }
     return FoundUrl{*from_environment, kDatabaseVariable, ""};
   }
   if (url) return FoundUrl{*url, "", "url"};
   const bool missed = reading.enabled && table.present() && !table.has("url") && !table.has("url_env");
   if (missed) {
-    table.error_at_key("", "probe \"" + probe + "\" needs a URL: set DATABASE_URL in the environment or .env, or url_env or url here");
+    table.error_at_key(
+        "", "probe \"" + probe +
+                "\" needs a URL: set DATABASE_URL in the environment or .env, or url_env or url here");
   }
   return std::nullopt;
 }
@@ -77,7 +80,8 @@ bool read_database_probe(const ProbeReading& reading, ProbeSpec& spec) {
   register_url(found->text, reading.context.redactor);
   const Parsed<Secret> url = parse_database_url(found->text, reading.backend.directory);
   if (!url.value) {
-    const std::string source = found->variable.empty() ? "the URL " : "the URL in " + quoted_name(found->variable) + " ";
+    const std::string source =
+        found->variable.empty() ? "the URL " : "the URL in " + quoted_name(found->variable) + " ";
     if (reading.table.present() && reading.enabled) {
       reading.table.error_at(found->key, source + url.error);
     } else if (reading.enabled) {

@@ -18,16 +18,16 @@ struct Dotenv {
   std::map<std::string, Entry, std::less<>> entries;
 };
 
-/// Reads the text of a .env file as the Node package dotenv 16 does, because the backend's own dotenv keeps what
-/// the agent has set already: it must not see another value under the agent than without it.
+/// Reads the text of a .env file as the Node package dotenv 16 does, because the backend's own dotenv keeps
+/// what the agent has set already: it must not see another value under the agent than without it.
 ///
 ///   KEY=value   export KEY=value   KEY: value      names: letters, digits, '_', '.', '-'
 ///   KEY=a b # c     unquoted: up to '#' or the end of the line, outer blanks dropped
 ///   KEY="a\nb"      double quotes: \n and \r become line ends, every other backslash stays; may span lines
 ///   KEY='a' KEY=`a` taken as they are; may span lines
 ///
-/// Nothing is expanded: $HOME stays $HOME. A line that is none of these is ignored with a warning, as is a value
-/// that an unquoted '#' may have cut short. Warnings name lines and keys, never values.
+/// Nothing is expanded: $HOME stays $HOME. A line that is none of these is ignored with a warning, as is a
+/// value that an unquoted '#' may have cut short. Warnings name lines and keys, never values.
 Dotenv parse_dotenv(std::string_view text, const std::string& file, Findings& findings);
 
 }  // namespace codex

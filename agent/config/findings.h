@@ -27,7 +27,8 @@ struct Findings {
   void warn(std::string message) { warnings.push_back(std::move(message)); }
 };
 
-/// A value, or why there is none: a predicate that follows the shown value, such as "is not a port (1-65535)".
+/// A value, or why there is none: a predicate that follows the shown value, such as "is not a port
+/// (1-65535)".
 template <typename T>
 struct Parsed {
   std::optional<T> value;

@@ -10,11 +10,12 @@ namespace codex {
 
 /// What every part of one load shares. Lives as long as the load.
 struct LoadContext {
-  const Environment& process;                ///< of this process
-  std::filesystem::path project_directory;   ///< absolute
-  std::filesystem::path log_directory;       ///< default for the agent's log: PROJECT/logs, or /var/log/codex-agent
-  bool system_wide = false;                  ///< configured in /etc
-  bool several = false;                      ///< more than one backend: PORT, DATABASE_URL, PID_FILE name none of them
+  const Environment& process;               ///< of this process
+  std::filesystem::path project_directory;  ///< absolute
+  std::filesystem::path
+      log_directory;         ///< default for the agent's log: PROJECT/logs, or /var/log/codex-agent
+  bool system_wide = false;  ///< configured in /etc
+  bool several = false;      ///< more than one backend: PORT, DATABASE_URL, PID_FILE name none of them
   Findings& findings;
   Redactor& redactor;
 };

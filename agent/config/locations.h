@@ -9,7 +9,8 @@ namespace codex {
 struct Locations {
   std::filesystem::path project_directory;  ///< absolute
   std::filesystem::path config_file;        ///< absolute; may not exist
-  std::filesystem::path state_directory;    ///< .codex-agent beside the configuration, /run/codex-agent for /etc
+  std::filesystem::path
+      state_directory;  ///< .codex-agent beside the configuration, /run/codex-agent for /etc
 };
 
 /// `project`: -C or the working directory. `config`: --config, relative to the working directory.
@@ -21,7 +22,8 @@ inline Locations locate(const std::filesystem::path& project,
                              : (fs::absolute(project) / "codex-agent.toml").lexically_normal();
   found.project_directory = found.config_file.parent_path();
   const bool system_wide = found.project_directory == "/etc/codex-agent" || found.project_directory == "/etc";
-  found.state_directory = system_wide ? fs::path("/run/codex-agent") : found.project_directory / ".codex-agent";
+  found.state_directory =
+      system_wide ? fs::path("/run/codex-agent") : found.project_directory / ".codex-agent";
   return found;
 }
 

@@ -85,7 +85,8 @@ std::vector<std::string> default_command(const PackageJson& package) {
   return {};
 }
 
-std::string default_backend_name(const std::optional<PackageJson>& package, const std::filesystem::path& directory) {
+std::string default_backend_name(const std::optional<PackageJson>& package,
+                                 const std::filesystem::path& directory) {
   for (const std::string& text : {package ? package->name : std::string(), directory.filename().string()}) {
     if (std::string name = sanitise(text); is_label_name(name, true)) return name;
   }

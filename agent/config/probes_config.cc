@@ -51,8 +51,10 @@ void load_probe(const std::string& name, TomlTable table, const std::optional<in
   }
   if (!implied && !kind) {
     if (!table.has("kind")) {
-      table.error_at_key("", "probe " + quoted_name(name) +
-                                 " needs kind = \"http\", \"port\" or \"database\" (only the probes of these names have one)");
+      table.error_at_key(
+          "",
+          "probe " + quoted_name(name) +
+              " needs kind = \"http\", \"port\" or \"database\" (only the probes of these names have one)");
     }
     return;
   }
@@ -64,9 +66,15 @@ void load_probe(const std::string& name, TomlTable table, const std::optional<in
   const ProbeReading reading{table, backend, context, enabled};
   bool exists = false;
   switch (spec.kind) {
-    case ProbeKind::kPort: exists = read_port_probe(reading, spec); break;
-    case ProbeKind::kHttp: exists = read_http_probe(reading, spec); break;
-    case ProbeKind::kDatabase: exists = read_database_probe(reading, spec); break;
+    case ProbeKind::kPort:
+      exists = read_port_probe(reading, spec);
+      break;
+    case ProbeKind::kHttp:
+      exists = read_http_probe(reading, spec);
+      break;
+    case ProbeKind::kDatabase:
+      exists = read_database_probe(reading, spec);
+      break;
   }
   table.reject_unknown();
   if (enabled && exists) backend.probes.push_back(std::move(spec));
@@ -96,8 +104,9 @@ void load_probes(TomlTable table, const std::optional<int>& max_attempts, Backen
     if (is_label_name(name, false)) {
       names.push_back(name);
     } else {
-      table.error_at_key(name, quoted_name(name) +
-                                   " is not a probe's name; use a letter, then a-z, 0-9, '_' and '-' (at most 64)");
+      table.error_at_key(name,
+                         quoted_name(name) +
+                             " is not a probe's name; use a letter, then a-z, 0-9, '_' and '-' (at most 64)");
     }
   }
   if (names.size() > kMostProbes) {

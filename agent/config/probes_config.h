@@ -11,9 +11,10 @@
 
 namespace codex {
 
-/// Fills `backend.probes` from [backend.NAME.probe]: port, http and database first, which exist by default (database
-/// only if a URL is known), then the named ones in the order of the file. `backend` has its port, directory and
-/// environment already. `max_attempts` is MAX_ATTEMPTS, the failure threshold of the http probe.
+/// Fills `backend.probes` from [backend.NAME.probe]: port, http and database first, which exist by default
+/// (database only if a URL is known), then the named ones in the order of the file. `backend` has its port,
+/// directory and environment already. `max_attempts` is MAX_ATTEMPTS, the failure threshold of the http
+/// probe.
 void load_probes(TomlTable table, const std::optional<int>& max_attempts, BackendConfig& backend,
                  LoadContext& context);
 

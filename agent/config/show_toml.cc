@@ -46,7 +46,8 @@ void write_url(const ProbeSpec& probe, TomlWriter& out) {
 }
 
 void write_http(const ProbeSpec& probe, const BackendConfig& backend, const Path& path, TomlWriter& out) {
-  const std::string own_origin = backend.port ? "http://127.0.0.1:" + std::to_string(*backend.port) : std::string();
+  const std::string own_origin =
+      backend.port ? "http://127.0.0.1:" + std::to_string(*backend.port) : std::string();
   const std::string& url = probe.url.reveal();
   if (!own_origin.empty() && url.starts_with(own_origin + "/")) {
     out.text("path", url.substr(own_origin.size()));
@@ -78,7 +79,9 @@ void write_probe(const ProbeSpec& probe, const BackendConfig& backend, const Pat
       out.text("host", probe.host);
       out.number("port", probe.port);
       break;
-    case ProbeKind::kHttp: write_http(probe, backend, path, out); break;
+    case ProbeKind::kHttp:
+      write_http(probe, backend, path, out);
+      break;
     case ProbeKind::kDatabase:
       if (const auto variable = backend.url_env.find(probe.name); variable != backend.url_env.end()) {
         out.text("url_env", variable->second);
@@ -90,7 +93,8 @@ void write_probe(const ProbeSpec& probe, const BackendConfig& backend, const Pat
 }
 
 void write_probes(const BackendConfig& backend, const Path& path, TomlWriter& out) {
-  for (const auto& [name, kind] : probe_kind_words()) {
+  for (const auto& word : probe_kind_words()) {
+    const std::string& name = word.first;
     const bool exists = std::any_of(backend.probes.begin(), backend.probes.end(),
                                     [&](const ProbeSpec& probe) { return probe.name == name; });
     if (exists) continue;

@@ -56,8 +56,9 @@ std::optional<std::string> read_text_file(const std::filesystem::path& path, con
   const std::size_t bad = find_invalid_utf8(text);
   if (bad == std::string::npos) return text;
   const bool nul = text[bad] == '\0';
-  findings.error(shown_as, place_at(text, bad), nul ? "a NUL byte; this is not a text file"
-                                                    : "this byte is not UTF-8; save the file as UTF-8");
+  findings.error(
+      shown_as, place_at(text, bad),
+      nul ? "a NUL byte; this is not a text file" : "this byte is not UTF-8; save the file as UTF-8");
   return std::nullopt;
 }
 
@@ -67,7 +68,8 @@ std::string distrust(uid_t uid, const struct stat& file, const struct stat& dire
     return "anybody may write this file, and root would run what it says; chmod o-w it";
   }
   if (file.st_uid != 0 && file.st_uid != directory.st_uid) {
-    return "it belongs to user id " + std::to_string(file.st_uid) + ", who owns neither its directory nor this " +
+    return "it belongs to user id " + std::to_string(file.st_uid) +
+           ", who owns neither its directory nor this " +
            "process (root); chown it to root, or run codex-agent as that user";
   }
   return {};
@@ -105,7 +107,10 @@ Place place_at(std::string_view text, std::size_t offset) {
 
 std::string display_path(const std::filesystem::path& path) {
   std::error_code ignored;
-  const auto relative = path.lexically_relative(std::filesystem::current_path(ignored));
+  const auto working_directory = std::filesystem::current_path(ignored);
+  // A daemon works in "/", where "etc/codex-agent.toml" would tell nobody anything.
+  const bool daemon = working_directory.empty() || working_directory == working_directory.root_path();
+  const auto relative = daemon ? std::filesystem::path() : path.lexically_relative(working_directory);
   const bool below = !relative.empty() && relative.begin()->string() != "..";
   return escape_for_display((below ? relative : path).string(), 1024);
 }

@@ -13,9 +13,9 @@
 
 namespace codex {
 
-/// Reads a regular file of at most 1 MiB of UTF-8 text without NUL bytes; a byte order mark is dropped. What is
-/// wrong goes to `findings` under the name `shown_as`, with the place of the first bad byte. Never blocks on a
-/// FIFO or a device.
+/// Reads a regular file of at most 1 MiB of UTF-8 text without NUL bytes; a byte order mark is dropped. What
+/// is wrong goes to `findings` under the name `shown_as`, with the place of the first bad byte. Never blocks
+/// on a FIFO or a device.
 std::optional<std::string> read_text_file(const std::filesystem::path& path, const std::string& shown_as,
                                           Findings& findings);
 
@@ -33,6 +33,7 @@ std::size_t find_invalid_utf8(std::string_view text);
 Place place_at(std::string_view text, std::size_t offset);
 
 /// How a person finds `path` from the working directory: relative if it is below it, else absolute.
+/// From the root directory it is absolute too.
 std::string display_path(const std::filesystem::path& path);
 
 }  // namespace codex

@@ -14,20 +14,29 @@ namespace codex {
 
 namespace {
 
-Place place_of(const toml::source_region& region) { return {region.begin.line, region.begin.column}; }
+Place place_of(const toml::source_region& region) {
+  return {region.begin.line, region.begin.column};
+}
 
 const char* type_name(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "an array";
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "a whole number";
-    case toml::node_type::floating_point: return "a fraction";
-    case toml::node_type::boolean: return "true or false";
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "a whole number";
+    case toml::node_type::floating_point:
+      return "a fraction";
+    case toml::node_type::boolean:
+      return "true or false";
     case toml::node_type::none:
     case toml::node_type::date:
     case toml::node_type::time:
-    case toml::node_type::date_time: break;
+    case toml::node_type::date_time:
+      break;
   }
   return "a date or time";
 }
@@ -45,7 +54,9 @@ std::string not_type(const char* expected, const toml::node& node) {
 }
 
 // Every text ends in an argument, a path, a URL or the environment: none of them can hold a NUL.
-bool has_nul(std::string_view text) { return text.find('\0') != std::string_view::npos; }
+bool has_nul(std::string_view text) {
+  return text.find('\0') != std::string_view::npos;
+}
 
 std::string range_of(const std::string& least, const std::string& most) {
   return "must be from " + least + " to " + most;
@@ -53,10 +64,12 @@ std::string range_of(const std::string& least, const std::string& most) {
 
 }  // namespace
 
-TomlTable::TomlTable(std::shared_ptr<const void> table, std::string file, std::string name, Findings& findings)
+TomlTable::TomlTable(std::shared_ptr<const void> table, std::string file, std::string name,
+                     Findings& findings)
     : table_(std::move(table)), file_(std::move(file)), name_(std::move(name)), findings_(&findings) {}
 
-std::optional<TomlTable> TomlTable::parse(std::string_view text, const std::string& file, Findings& findings) {
+std::optional<TomlTable> TomlTable::parse(std::string_view text, const std::string& file,
+                                          Findings& findings) {
   if (const auto deep = find_deep_key(text); deep != std::string_view::npos) {
     findings.error(file, place_at(text, deep), "this key has too many parts; nothing here nests that deep");
     return std::nullopt;
@@ -70,11 +83,17 @@ std::optional<TomlTable> TomlTable::parse(std::string_view text, const std::stri
   }
 }
 
-TomlTable TomlTable::absent(Findings& findings) { return TomlTable(nullptr, "", "", findings); }
+TomlTable TomlTable::absent(Findings& findings) {
+  return TomlTable(nullptr, "", "", findings);
+}
 
-bool TomlTable::present() const { return table_ != nullptr; }
+bool TomlTable::present() const {
+  return table_ != nullptr;
+}
 
-bool TomlTable::has(std::string_view key) const { return find_node(table_, key) != nullptr; }
+bool TomlTable::has(std::string_view key) const {
+  return find_node(table_, key) != nullptr;
+}
 
 bool TomlTable::is_text(std::string_view key) const {
   const toml::node* node = find_node(table_, key);
@@ -111,7 +130,8 @@ std::optional<std::int64_t> TomlTable::whole(const std::string& key, std::int64_
   if (value == nullptr) {
     error_at(key, not_type("a whole number", *node));
   } else if (value->get() < least || value->get() > most) {
-    error_at(key, range_of(std::to_string(least), std::to_string(most)) + ", not " + std::to_string(value->get()));
+    error_at(key,
+             range_of(std::to_string(least), std::to_string(most)) + ", not " + std::to_string(value->get()));
   } else {
     return value->get();
   }
@@ -166,7 +186,8 @@ std::optional<std::vector<std::string>> TomlTable::texts(const std::string& key)
       continue;
     }
     good = false;
-    const std::string why = value == nullptr ? not_type("a string", item) : "must not contain a NUL character";
+    const std::string why =
+        value == nullptr ? not_type("a string", item) : "must not contain a NUL character";
     findings_->error(file_, place_of(item.source()), "every item of " + key + " " + why);
   }
   return good ? std::optional(std::move(values)) : std::nullopt;
@@ -179,7 +200,8 @@ std::optional<Duration> TomlTable::duration(const std::string& key, Duration lea
   return std::nullopt;
 }
 
-std::optional<std::uint64_t> TomlTable::size(const std::string& key, std::uint64_t least, std::uint64_t most) {
+std::optional<std::uint64_t> TomlTable::size(const std::string& key, std::uint64_t least,
+                                             std::uint64_t most) {
   const auto value = parsed<std::uint64_t>(key, parse_size);
   if (!value || (*value >= least && *value <= most)) return value;
   error_at(key, range_of(format_size(least), format_size(most)) + ", not " + format_size(*value));
@@ -191,8 +213,10 @@ TomlTable TomlTable::table(const std::string& key) {
   std::string full_name = name_.empty() ? key : name_ + "." + key;
   const toml::node* node = find_node(table_, key);
   if (node != nullptr && !node->is_table()) error_at(key, not_type("a table", *node));
-  if (node == nullptr || !node->is_table()) return TomlTable(nullptr, file_, std::move(full_name), *findings_);
-  return TomlTable(std::shared_ptr<const void>(table_, node->as_table()), file_, std::move(full_name), *findings_);
+  if (node == nullptr || !node->is_table())
+    return TomlTable(nullptr, file_, std::move(full_name), *findings_);
+  return TomlTable(std::shared_ptr<const void>(table_, node->as_table()), file_, std::move(full_name),
+                   *findings_);
 }
 
 Place TomlTable::place(std::string_view key) const {
@@ -204,12 +228,14 @@ Place TomlTable::place(std::string_view key) const {
 Place TomlTable::key_place(std::string_view key) const {
   if (!present()) return {};
   const auto found = as_table(table_).find(key);
-  return found == as_table(table_).end() ? place_of(as_table(table_).source()) : place_of(found->first.source());
+  return found == as_table(table_).end() ? place_of(as_table(table_).source())
+                                         : place_of(found->first.source());
 }
 
 void TomlTable::error_at(std::string_view key, const std::string& message) {
   const std::string name = quoted_name(key);
-  const bool plain = name.size() == key.size() + 2 && !key.empty();  // Only what needs no care stands without quotes.
+  const bool plain =
+      name.size() == key.size() + 2 && !key.empty();  // Only what needs no care stands without quotes.
   const std::string prefix = key.empty() ? "" : (plain ? std::string(key) : name) + ": ";
   findings_->error(file_, place(key), prefix + message);
 }

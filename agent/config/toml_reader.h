@@ -23,9 +23,9 @@ std::string word_for(T value, const std::vector<std::pair<std::string, T>>& word
   return {};
 }
 
-/// One table of a TOML file with typed access (toml++ underneath). What is wrong goes to the Findings with its place,
-/// and the getter answers nullopt, as for an absent key. The keys that were asked for are the known ones:
-/// reject_unknown() reports every other. A table that is absent is empty and quiet.
+/// One table of a TOML file with typed access (toml++ underneath). What is wrong goes to the Findings with
+/// its place, and the getter answers nullopt, as for an absent key. The keys that were asked for are the
+/// known ones: reject_unknown() reports every other. A table that is absent is empty and quiet.
 class TomlTable {
  public:
   /// Parses `text`, nullopt after a syntax error. `file` is how the file is shown. `findings` must outlive
@@ -95,7 +95,8 @@ class TomlTable {
  private:
   TomlTable(std::shared_ptr<const void> table, std::string file, std::string name, Findings& findings);
 
-  std::shared_ptr<const void> table_;  // toml::table, owns its document; null if absent. Keeps toml++ out of here.
+  std::shared_ptr<const void>
+      table_;  // toml::table, owns its document; null if absent. Keeps toml++ out of here.
   std::string file_;
   std::string name_;
   Findings* findings_;

@@ -51,7 +51,9 @@ void TomlWriter::comment(std::string_view text) {
   document_.append("# ").append(escape_for_display(redactor_.scrub(text), 4096)).append("\n");
 }
 
-void TomlWriter::text(std::string_view key, std::string_view value) { line(key, quote(value)); }
+void TomlWriter::text(std::string_view key, std::string_view value) {
+  line(key, quote(value));
+}
 
 void TomlWriter::texts(std::string_view key, const std::vector<std::string>& values) {
   std::string array = "[";
@@ -59,22 +61,31 @@ void TomlWriter::texts(std::string_view key, const std::vector<std::string>& val
   line(key, array + "]");
 }
 
-void TomlWriter::number(std::string_view key, std::int64_t value) { line(key, std::to_string(value)); }
+void TomlWriter::number(std::string_view key, std::int64_t value) {
+  line(key, std::to_string(value));
+}
 
 void TomlWriter::fraction(std::string_view key, double value) {
   std::array<char, 32> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed).ptr;
+  const auto end =
+      std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed).ptr;
   line(key, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
 }
 
-void TomlWriter::flag(std::string_view key, bool value) { line(key, value ? "true" : "false"); }
+void TomlWriter::flag(std::string_view key, bool value) {
+  line(key, value ? "true" : "false");
+}
 
-void TomlWriter::hidden(std::string_view key) { comment(key_text(key) + " = \"***\""); }
+void TomlWriter::hidden(std::string_view key) {
+  comment(key_text(key) + " = \"***\"");
+}
 
 void TomlWriter::line(std::string_view key, std::string_view value) {
   document_.append(key_text(key)).append(" = ").append(value).append("\n");
 }
 
-std::string TomlWriter::quote(std::string_view text) const { return quote_raw(redactor_.scrub(text)); }
+std::string TomlWriter::quote(std::string_view text) const {
+  return quote_raw(redactor_.scrub(text));
+}
 
 }  // namespace codex

@@ -32,8 +32,11 @@ constexpr std::array kSizeUnits = {
     SizeUnit{"B", 1},
 };
 
-constexpr std::array<std::pair<std::string_view, int>, 5> kStopSignals = {
-    {{"SIGTERM", SIGTERM}, {"SIGINT", SIGINT}, {"SIGQUIT", SIGQUIT}, {"SIGHUP", SIGHUP}, {"SIGKILL", SIGKILL}}};
+constexpr std::array<std::pair<std::string_view, int>, 5> kStopSignals = {{{"SIGTERM", SIGTERM},
+                                                                           {"SIGINT", SIGINT},
+                                                                           {"SIGQUIT", SIGQUIT},
+                                                                           {"SIGHUP", SIGHUP},
+                                                                           {"SIGKILL", SIGKILL}}};
 
 constexpr std::string_view kDurationGrammar =
     "is not a duration; write a whole number and ms, s, m or h, such as \"500ms\", \"5s\" or \"2m\"";
@@ -44,7 +47,9 @@ constexpr std::string_view kStartLimitGrammar =
 constexpr std::string_view kStatusGrammar =
     "is not a list of status codes; write codes (100-599) and ranges, such as \"200-299,404\"";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // "10MiB" -> {"10", "MiB"}
 std::pair<std::string_view, std::string_view> split_unit(std::string_view text) {
@@ -143,7 +148,8 @@ Parsed<int> parse_stop_signal(std::string_view text) {
     if (text == name || text == name.substr(3)) return Parsed<int>::good(number);
   }
   if (text.ends_with("USR1") || text.ends_with("USR2")) {
-    return Parsed<int>::bad("does not stop a Node backend (node and nodemon use it otherwise); use SIGTERM or SIGINT");
+    return Parsed<int>::bad(
+        "does not stop a Node backend (node and nodemon use it otherwise); use SIGTERM or SIGINT");
   }
   return Parsed<int>::bad("is not a signal that stops; use SIGTERM, SIGINT, SIGQUIT, SIGHUP or SIGKILL");
 }

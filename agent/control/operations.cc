@@ -9,6 +9,7 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::size_t kRemembered = 100;
+constexpr Duration kRetell = std::chrono::milliseconds(100);
 
 /// Longest a command may take: a crash loop runs into its start limit, an unkillable process has been
 /// reported by then.
@@ -97,16 +98,22 @@ bool Operations::follow() {
   bool news = false;
   for (auto& operation : operations_) {
     if (operation.done()) continue;
-    ++operation.revision;  // A client that waits shows every phase, not only the end.
+    std::string story;
     for (auto& result : operation.results) {
       if (!result.done) settle(operation, result);
+      story += result.backend->progress() + (result.done ? "." : ";");
     }
     news = true;
+    // A client that waits shows every phase, and a clock that moves, but not more often than an eye can follow.
+    if (story == operation.story && loop_.now() - operation.told < kRetell) continue;
+    operation.story = std::move(story);
+    operation.told = loop_.now();
+    ++operation.revision;
   }
   return news;
 }
 
-bool Operations::settle(Operation& operation, OperationResult& result) {
+void Operations::settle(const Operation& operation, OperationResult& result) {
   const bool stop = operation.command == Command::kStop || operation.command == Command::kShutdown;
   Verdict verdict = stop ? judge_stop(*result.backend) : judge_start(*result.backend);
   if (!verdict.done && loop_.now() >= operation.deadline) {
@@ -116,7 +123,6 @@ bool Operations::settle(Operation& operation, OperationResult& result) {
   result.done = verdict.done;
   result.code = verdict.code;
   result.message = verdict.message;
-  return verdict.done;
 }
 
 const Operation* Operations::find(std::uint64_t id) const {

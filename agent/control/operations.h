@@ -34,6 +34,8 @@ struct Operation {
   std::uint64_t revision = 1;  ///< grows with every change that a waiting client should see
   std::vector<OperationResult> results;
   TimePoint deadline{};
+  std::string story;    ///< what a client was told last, in short
+  TimePoint told{};     ///< when
   [[nodiscard]] bool done() const;
 };
 
@@ -45,13 +47,13 @@ class Operations {
   /// Carries `command` out on `backends` and follows it to its end.
   const Operation& begin(Command command, const std::vector<Backend*>& backends);
 
-  /// A backend changed: look whether anything has ended. True if some operation's revision grew.
+  /// A backend changed, or a second has passed: look whether anything has ended. True while something is under way.
   bool follow();
 
   [[nodiscard]] const Operation* find(std::uint64_t id) const;
 
  private:
-  bool settle(Operation& operation, OperationResult& result);
+  void settle(const Operation& operation, OperationResult& result);
 
   EventLoop& loop_;
   std::uint64_t last_id_ = 0;

@@ -81,6 +81,15 @@ struct EventLoop::Core {
     stats.lag_sum_seconds += seconds;
   }
 
+  void post(std::function<void()> fn) {
+    {
+      const std::lock_guard lock(mailbox_mutex);
+      mailbox.push_back(std::move(fn));
+    }
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto n = ::write(wake.get(), &one, sizeof one);
+  }
+
   void deliver_mail() {
     std::uint64_t ignored = 0;
     [[maybe_unused]] const auto n = ::read(wake.get(), &ignored, sizeof ignored);
@@ -121,13 +130,12 @@ void EventLoop::run_once(Duration wait) {
 
 TimePoint EventLoop::now() const { return iteration_time(core_->event); }
 
-void EventLoop::post(std::function<void()> fn) {
-  {
-    const std::lock_guard lock(core_->mailbox_mutex);
-    core_->mailbox.push_back(std::move(fn));
-  }
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const auto n = ::write(core_->wake.get(), &one, sizeof one);
+void EventLoop::post(std::function<void()> fn) { core_->post(std::move(fn)); }
+
+std::function<void(std::function<void()>)> EventLoop::poster() const {
+  return [weak = std::weak_ptr<Core>(core_)](std::function<void()> fn) {
+    if (const auto core = weak.lock()) core->post(std::move(fn));
+  };
 }
 
 void EventLoop::on_error(std::function<void(std::string_view, std::string_view)> handler) {

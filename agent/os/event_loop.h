@@ -58,6 +58,9 @@ class EventLoop {
   /// Calls `fn` on the loop's thread, soon. The only member that other threads may call.
   void post(std::function<void()> fn);
 
+  /// post() as a value that may outlive the loop, for threads that nobody waits for; then it does nothing.
+  [[nodiscard]] std::function<void(std::function<void()>)> poster() const;
+
   /// Called with the callback's name and the exception's text. Default: nothing.
   void on_error(std::function<void(std::string_view name, std::string_view what)> handler);
 

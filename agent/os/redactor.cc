@@ -73,6 +73,16 @@ std::optional<std::string> replace_once(std::string_view text, const std::vector
   return clean;
 }
 
+/// True if `secret` also stands in a part of `url` that is shown.
+bool is_public_word_of(std::string_view url, const std::string& secret) {
+  const std::string as_password = ":" + secret + "@";
+  const std::size_t at = url.find(as_password);
+  if (secret.empty() || at == std::string_view::npos) return false;
+  const std::size_t begin = url.find("://") + 3;
+  const std::string_view user = url.substr(begin, at - begin), rest = url.substr(at + as_password.size());
+  return user == secret || rest.find(secret) != std::string_view::npos;
+}
+
 }  // namespace
 
 void Redactor::add_needle(std::string text) {
@@ -106,7 +116,15 @@ void Redactor::add(const Secret& secret) {
 }
 
 void Redactor::add_url(const Secret& url) {
-  for (std::string& secret : find_url_secrets(url.reveal())) add(Secret(std::move(secret)));
+  for (std::string& secret : find_url_secrets(url.reveal())) {
+    if (!is_public_word_of(url.reveal(), secret)) {
+      add(Secret(std::move(secret)));
+      continue;
+    }
+    // The user, host or database has the same name, so the word alone tells nothing and is shown everywhere.
+    add_needle(":" + secret + "@");
+    add_needle("password=" + secret);
+  }
 }
 
 std::string Redactor::scrub(std::string_view text) const {

@@ -113,7 +113,7 @@ void Backend::start() {
 
 void Backend::stop() {
   services_.log.info(LogLine("stop_requested").kv("backend", config_.name).str());
-  handle({EventType::kStop});
+  handle({EventType::kStop, {}, {}, false, !tree_.members().empty()});
 }
 
 void Backend::restart() {
@@ -294,6 +294,7 @@ void Backend::entered(State before) {
 
 /// Nothing runs any more.
 void Backend::rest() {
+  output_.drain();
   startup_.reset();
   started_at_.reset();
   write_pid_file(std::nullopt);

@@ -60,6 +60,8 @@ class Backend {
   [[nodiscard]] const Lifecycle& lifecycle() const { return lifecycle_; }
   /// The outcome of the last start or stop in one line, for the operator who asked for it.
   [[nodiscard]] std::string summary() const;
+  /// State and phase under way in two words, for those who only want to know whether anything moved.
+  [[nodiscard]] std::string progress() const;
   [[nodiscard]] BackendSnapshot snapshot();
 
   /// The last look at the process tree: what it cost and what could not be read.

@@ -47,6 +47,11 @@ std::string Backend::summary() const {
   return {};
 }
 
+std::string Backend::progress() const {
+  const auto phase = startup_ ? startup_->waiting_for() : std::nullopt;
+  return record_.state() + " " + std::string(phase ? to_string(*phase) : "");
+}
+
 BackendSnapshot Backend::snapshot() {
   BackendSnapshot snapshot;
   record_.fill(snapshot);

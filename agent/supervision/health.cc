@@ -9,8 +9,11 @@ std::string reason_of(const ProbeTracker& probe) {
 }
 
 bool database_may_be_the_cause(const ProbeTracker& database, const ProbeTracker& liveness) {
-  return database.consecutive_failures() > 0 || !database.last_success_began() ||
-         *database.last_success_began() < *liveness.failing_since();
+  const auto failures_began = liveness.threshold_began();
+  if (!failures_began || !database.succeeding_since()) return true;
+  const bool known_before = *database.succeeding_since() <= *failures_began;
+  const bool confirmed_since = *database.last_success_began() >= *failures_began;
+  return !(known_before && confirmed_since);
 }
 
 }  // namespace

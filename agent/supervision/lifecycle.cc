@@ -77,6 +77,7 @@ Lifecycle::Actions Lifecycle::in_stopped(const Event& event, TimePoint now) {
     case EventType::kStart:
     case EventType::kRestart: return command_start(event, now);
     case EventType::kStop:
+      return event.leftovers ? stop_tree(Goal::kStop, Cause::kStopCommand, now) : Actions{};
     case EventType::kReady:
     case EventType::kPortTaken:
     case EventType::kSpawnFailed:

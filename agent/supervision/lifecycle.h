@@ -55,7 +55,7 @@ struct Event {
   ExitStatus exit{};                     ///< kExited
   Cause reason = Cause::kRestartCommand; ///< kRestart
   bool transient = false;                ///< kSpawnFailed
-  bool leftovers = false;                ///< kStart, kRestart: members of an earlier life still live
+  bool leftovers = false;                ///< commands: members of an earlier life still live
 };
 
 enum class ActionType {

@@ -12,7 +12,13 @@ void ProbeTracker::begin_generation() {
   failing_ = false;
   failures_ = successes_ = 0;
   last_success_began_.reset();
-  failing_since_.reset();
+  succeeding_since_.reset();
+  failures_began_.clear();
+}
+
+std::optional<TimePoint> ProbeTracker::threshold_began() const {
+  if (static_cast<int>(failures_began_.size()) < spec_.failure_threshold) return std::nullopt;
+  return failures_began_.front();
 }
 
 void ProbeTracker::record(const ProbeResult& result, TimePoint began, WallTime ended) {
@@ -24,7 +30,8 @@ void ProbeTracker::record(const ProbeResult& result, TimePoint began, WallTime e
       ++attempts_;
       ++successes_;
       failures_ = 0;
-      failing_since_.reset();
+      failures_began_.clear();
+      if (!succeeding_since_) succeeding_since_ = began;
       last_success_began_ = began;
       last_success_ = ended;
       duration_.observe(to_seconds(result.elapsed));
@@ -35,7 +42,9 @@ void ProbeTracker::record(const ProbeResult& result, TimePoint began, WallTime e
       ++failures_by_reason_[std::string(to_string(result.reason))];
       ++failures_;
       successes_ = 0;
-      if (!failing_since_) failing_since_ = began;
+      succeeding_since_.reset();
+      failures_began_.push_back(began);
+      if (static_cast<int>(failures_began_.size()) > spec_.failure_threshold) failures_began_.pop_front();
       if (failures_ >= spec_.failure_threshold) failing_ = true;
       return;
     case Outcome::kUnknown: return;

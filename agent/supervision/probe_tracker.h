@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 
 #include "exporters/histogram.h"
@@ -28,9 +29,12 @@ class ProbeTracker {
   [[nodiscard]] int consecutive_failures() const { return failures_; }
   [[nodiscard]] Reason last_reason() const { return last_.reason; }
   [[nodiscard]] const std::string& last_detail() const { return last_.detail; }
-  /// When the last successful attempt of this generation began; and when the present run of failures did.
+  /// When the present run of successes began; nullopt without one.
+  [[nodiscard]] std::optional<TimePoint> succeeding_since() const { return succeeding_since_; }
+  /// When the last successful attempt of this generation began.
   [[nodiscard]] std::optional<TimePoint> last_success_began() const { return last_success_began_; }
-  [[nodiscard]] std::optional<TimePoint> failing_since() const { return failing_since_; }
+  /// When the oldest of the newest failure_threshold failures in a row began; nullopt while there are fewer.
+  [[nodiscard]] std::optional<TimePoint> threshold_began() const;
 
   [[nodiscard]] ProbeSnapshot snapshot() const;
 
@@ -40,7 +44,8 @@ class ProbeTracker {
   bool attempted_ = false;
   bool failing_ = false;
   int failures_ = 0, successes_ = 0;
-  std::optional<TimePoint> last_success_began_, failing_since_;
+  std::optional<TimePoint> last_success_began_, succeeding_since_;
+  std::deque<TimePoint> failures_began_;  ///< of the present run, the newest failure_threshold
   std::uint64_t attempts_ = 0;
   Counts failures_by_reason_;
   Histogram duration_{kProbeBounds};

@@ -88,7 +88,7 @@ void TreeStopper::check() {
     if (!owner_lives) signal_remaining(members);
   }
   // The leader may be dead but not yet reaped; its exit must be told before "empty" is.
-  if (members.empty() && !tree_.leader() && port_is_free()) {
+  if (members.empty() && !tree_.leader() && tree_is_surely_empty() && port_is_free()) {
     active_ = false;
     tick_.disarm();
     events_.empty();
@@ -104,6 +104,9 @@ void TreeStopper::signal_remaining(const std::vector<ProcStat>& members) {
     tree_.signal(id_of(member), SIGCONT);
   }
 }
+
+/// A list of children may skip one while its sibling is being reaped; a cgroup's list may not.
+bool TreeStopper::tree_is_surely_empty() { return tree_.has_cgroup() || tree_.members().empty(); }
 
 bool TreeStopper::port_is_free() {
   if (!port_) return true;

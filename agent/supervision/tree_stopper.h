@@ -45,6 +45,7 @@ class TreeStopper {
 
  private:
   void signal_remaining(const std::vector<ProcStat>& members);
+  [[nodiscard]] bool tree_is_surely_empty();
   [[nodiscard]] bool port_is_free();
 
   EventLoop& loop_;

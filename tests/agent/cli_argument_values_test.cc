@@ -42,17 +42,17 @@ TEST(ArgumentValues, LineCountsAreDecimalAndBounded) {
 
 TEST(ArgumentValues, ASlipOfTheFingerFindsTheNearestWord) {
   const std::vector<std::string> verbs{"start", "stop", "restart", "status", "run"};
-  EXPECT_EQ(nearest_word("statsu", verbs), "status");
-  EXPECT_EQ(nearest_word("stat", verbs), "start");
-  EXPECT_EQ(nearest_word("reestart", verbs), "restart");
-  EXPECT_EQ(nearest_word("sotp", verbs), "stop");
+  EXPECT_EQ(nearest_verb("statsu", verbs), "status");
+  EXPECT_EQ(nearest_verb("stat", verbs), "start");
+  EXPECT_EQ(nearest_verb("reestart", verbs), "restart");
+  EXPECT_EQ(nearest_verb("sotp", verbs), "stop");
 }
 
 TEST(ArgumentValues, NothingNearIsNoSuggestion) {
-  EXPECT_EQ(nearest_word("deploy", {"start", "stop", "run"}), "");
-  EXPECT_EQ(nearest_word("", {"run"}), "");
-  EXPECT_EQ(nearest_word("start", {}), "");
-  EXPECT_EQ(nearest_word(std::string(30'000, 's'), {"start"}), "");
+  EXPECT_EQ(nearest_verb("deploy", {"start", "stop", "run"}), "");
+  EXPECT_EQ(nearest_verb("", {"run"}), "");
+  EXPECT_EQ(nearest_verb("start", {}), "");
+  EXPECT_EQ(nearest_verb(std::string(30'000, 's'), {"start"}), "");
 }
 
 }  // namespace

@@ -40,8 +40,9 @@ TEST_F(DaemonLauncher, ADaemonThatSaysItListensIsReady) {
 }
 
 TEST_F(DaemonLauncher, ADaemonThatEndsFirstPassesItsExitCodeOn) {
-  LaunchedDaemon daemon(script("exit 2\n"), {});
+  LaunchedDaemon daemon(script("echo out; echo why >&2; exit 2\n"), {});
   EXPECT_EQ(daemon.wait(soon(), {}), State::kEnded);
+  EXPECT_EQ(daemon.output(), "out\nwhy\n");
   EXPECT_EQ(daemon.exit_code(), 2);
 }
 

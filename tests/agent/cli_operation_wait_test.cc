@@ -105,7 +105,7 @@ TEST_F(OperationWait, AnUnknownOperationIsSaidInTheAgentsWords) {
 
 TEST_F(OperationWait, TheTimeLimitEndsTheWaitNotTheOperation) {
   agent_that_answers({FakeAgent::json(200, operation(1, false, "starting")), {"", Then::kHold}});
-  options_.until = Clock::now() + milliseconds(150);
+  options_.until = Clock::now() + milliseconds(500);
   const WaitResult result = wait();
   EXPECT_EQ(result.end, End::kTimeLimit);
   EXPECT_GE(Clock::now(), *options_.until);

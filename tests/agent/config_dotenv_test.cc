@@ -81,7 +81,8 @@ TEST(ConfigDotenv, TellsTheLineOfAnythingItIgnores) {
 
 TEST(ConfigDotenv, WarnsOfAHashThatCutsAValue) {
   const auto warnings = warnings_of("\nDATABASE_URL=postgres://u:hun#ter2@h/db\n");
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr(".env:2: this line ends the value of \"DATABASE_URL\" at '#'")));
+  EXPECT_THAT(warnings,
+              ElementsAre(HasSubstr(".env:2: this line ends the value of \"DATABASE_URL\" at '#'")));
   EXPECT_THAT(warnings.front(), testing::Not(HasSubstr("hun")));
   EXPECT_THAT(warnings_of("A=a # comment"), IsEmpty());
 }

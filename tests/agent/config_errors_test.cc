@@ -37,28 +37,37 @@ class ConfigMistakes : public ConfigTest {
 };
 
 TEST_F(ConfigMistakes, SyntaxErrorsHaveTheirPlaceAndAHint) {
-  expect("[agent]\n", {{"x = [", "2:7: not TOML: Error while parsing array: encountered end-of-file (is a quote ..."},
-                       {"log_level = debug", "2:13: not TOML: Error while parsing value: could not determine value type "
-                                             "(a text needs quotes: \"...\")"},
-                       {"log_keep = 010", "2:15: not TOML: Error while parsing decimal integer: leading zeroes are "
-                                          "prohibited (write the number without them)"},
-                       {"log_keep = 1\nlog_keep = 2", "3:12: not TOML: Error while parsing key-value pair: cannot "
-                                                      "redefine existing integer 'log_keep'"},
-                       {"[agent]", "2:1: not TOML: Error while parsing table header: cannot redefine existing table 'agent'"}});
+  expect("[agent]\n",
+         {{"x = [", "2:7: not TOML: Error while parsing array: encountered end-of-file (is a quote ..."},
+          {"log_level = debug",
+           "2:13: not TOML: Error while parsing value: could not determine value type "
+           "(a text needs quotes: \"...\")"},
+          {"log_keep = 010",
+           "2:15: not TOML: Error while parsing decimal integer: leading zeroes are "
+           "prohibited (write the number without them)"},
+          {"log_keep = 1\nlog_keep = 2",
+           "3:12: not TOML: Error while parsing key-value pair: cannot "
+           "redefine existing integer 'log_keep'"},
+          {"[agent]",
+           "2:1: not TOML: Error while parsing table header: cannot redefine existing table 'agent'"}});
 }
 
 TEST_F(ConfigMistakes, UnknownKeysGetASuggestion) {
-  expect("", {{"[agnet]", "1:2: unknown key \"agnet\"; did you mean \"agent\"?"},
-              {"[agent]\nlisten_address = \"x\"",
-               "2:1: unknown key \"listen_address\" in [agent]; known here: allowed_hosts, listen, log_file, log_keep, "
-               "log_level, log_max_size"},
-              {"[backend.api]\n  prot = 1", "2:3: unknown key \"prot\" in [backend.api]; did you mean \"port\"?"},
-              {"[backend.api.restart]\npolcy = \"never\"",
-               "2:1: unknown key \"polcy\" in [backend.api.restart]; did you mean \"policy\"?"},
-              {"[backend.api.probe.http]\ntimout = \"1s\"",
-               "2:1: unknown key \"timout\" in [backend.api.probe.http]; did you mean \"timeout\"?"},
-              {"[backend.api.stop]\n\"a\\nb\" = 1", "2:1: unknown key \"a\\x0ab\" in [backend.api.stop]; known here: ..."},
-              {"[backend.api.probe.port]\npath = \"/\"", "2:1: unknown key \"path\" in [backend.api.probe.port]; ..."}});
+  expect("",
+         {{"[agnet]", "1:2: unknown key \"agnet\"; did you mean \"agent\"?"},
+          {"[agent]\nlisten_address = \"x\"",
+           "2:1: unknown key \"listen_address\" in [agent]; known here: allowed_hosts, listen, log_file, "
+           "log_keep, "
+           "log_level, log_max_size"},
+          {"[backend.api]\n  prot = 1", "2:3: unknown key \"prot\" in [backend.api]; did you mean \"port\"?"},
+          {"[backend.api.restart]\npolcy = \"never\"",
+           "2:1: unknown key \"polcy\" in [backend.api.restart]; did you mean \"policy\"?"},
+          {"[backend.api.probe.http]\ntimout = \"1s\"",
+           "2:1: unknown key \"timout\" in [backend.api.probe.http]; did you mean \"timeout\"?"},
+          {"[backend.api.stop]\n\"a\\nb\" = 1",
+           "2:1: unknown key \"a\\x0ab\" in [backend.api.stop]; known here: ..."},
+          {"[backend.api.probe.port]\npath = \"/\"",
+           "2:1: unknown key \"path\" in [backend.api.probe.port]; ..."}});
 }
 
 TEST_F(ConfigMistakes, WrongTypesAreNamed) {
@@ -84,10 +93,12 @@ TEST_F(ConfigMistakes, WrongTypesAreNamed) {
 TEST_F(ConfigMistakes, ACommandLineIsShownAsAnArray) {
   expect("[backend.api]\n",
          {{"command = \"npm run dev\"",
-           "2:11: command: must be an array with one string for each argument, because no shell splits it: [\"npm\", "
+           "2:11: command: must be an array with one string for each argument, because no shell splits it: "
+           "[\"npm\", "
            "\"run\", \"dev\"]"},
           {"command = \"TOKEN=hunter2 node .\"",
-           "2:11: command: must be an array with one string for each argument, because no shell splits it: [\"npm\", "
+           "2:11: command: must be an array with one string for each argument, because no shell splits it: "
+           "[\"npm\", "
            "\"run\", \"dev\"]"},
           {"command = []", "2:11: command: must begin with a program, ..."},
           {"command = [\"\"]", "2:11: command: must begin with a program, ..."},
@@ -99,7 +110,8 @@ TEST_F(ConfigMistakes, RangesHaveExactBounds) {
          {{"port = 0", "2:8: port: must be from 1 to 65535, not 0"},
           {"port = 65536", "2:8: port: must be from 1 to 65535, not 65536"},
           {"port = -1", "2:8: port: must be from 1 to 65535, not -1"},
-          {"port = 9847", "2:8: port 9847 of backend \"api\" is the agent's own (listen in [agent]); change one of them"},
+          {"port = 9847",
+           "2:8: port 9847 of backend \"api\" is the agent's own (listen in [agent]); change one of them"},
           {"output_keep = 101", "2:15: output_keep: must be from 0 to 100, not 101"},
           {"output_max_size = \"1023B\"", "2:19: output_max_size: must be from 1KiB to 100GiB, not 1023B"},
           {"output_max_size = \"101GiB\"", "2:19: output_max_size: must be from 1KiB to 100GiB, not 101GiB"},
@@ -122,16 +134,18 @@ TEST_F(ConfigMistakes, RangesHaveExactBounds) {
           {"probe.http.timeout = \"0ms\"", "2:22: timeout: must be from 1ms to 24h, not 0s"},
           {"probe.http.failure_threshold = 0", "2:32: failure_threshold: must be from 1 to 100, not 0"},
           {"probe.http.success_threshold = 101", "2:32: success_threshold: must be from 1 to 100, not 101"},
-          {"probe.http.role = \"live\"", "2:19: role: \"live\" is not one of \"startup\", \"liveness\", \"readiness\""}});
+          {"probe.http.role = \"live\"",
+           "2:19: role: \"live\" is not one of \"startup\", \"liveness\", \"readiness\""}});
 }
 
 TEST_F(ConfigErrors, TheBoundsThemselvesAreAllowed) {
   for (const char* line :
        {"port = 1", "port = 65535", "output_keep = 0", "output_keep = 100", "output_max_size = \"1KiB\"",
-        "output_max_size = \"100GiB\"", "start.timeout = \"1ms\"", "start.timeout = \"24h\"", "restart.factor = 1",
-        "restart.factor = 100.0", "restart.start_limit = \"1000 in 24h\"", "restart.initial_delay = \"30s\"",
-        "restart.retry_interval = \"0s\"", "probe.http.period = \"100ms\"", "probe.http.period = \"24h\"",
-        "probe.http.failure_threshold = 1", "probe.http.failure_threshold = 100"}) {
+        "output_max_size = \"100GiB\"", "start.timeout = \"1ms\"", "start.timeout = \"24h\"",
+        "restart.factor = 1", "restart.factor = 100.0", "restart.start_limit = \"1000 in 24h\"",
+        "restart.initial_delay = \"30s\"", "restart.retry_interval = \"0s\"", "probe.http.period = \"100ms\"",
+        "probe.http.period = \"24h\"", "probe.http.failure_threshold = 1",
+        "probe.http.failure_threshold = 100"}) {
     EXPECT_THAT(errors("[backend.api]\n" + std::string(line) + "\n"), IsEmpty()) << line;
   }
 }
@@ -168,9 +182,11 @@ TEST_F(ConfigMistakes, ProbesAreChecked) {
           {"kind = \"port\"", "1:1: probe \"cache\" needs port = 1-65535"},
           {"kind = \"port\"\nport = 1\nhost = \"a b\"", "4:8: host: \"a b\" is not a host name ..."},
           {"kind = \"database\"", "1:1: probe \"cache\" needs a URL: ..."},
-          {"kind = \"database\"\nurl = \"redis://h\"", "3:7: url: the URL is of no kind that can be probed; ..."},
+          {"kind = \"database\"\nurl = \"redis://h\"",
+           "3:7: url: the URL is of no kind that can be probed; ..."},
           {"kind = \"database\"\nurl_env = \"NONE\"", "3:11: url_env: there is no variable \"NONE\" ..."},
-          {"kind = \"database\"\nurl_env = \"postgres://h\"", "3:11: url_env: must be the name of a variable ..."},
+          {"kind = \"database\"\nurl_env = \"postgres://h\"",
+           "3:11: url_env: must be the name of a variable ..."},
           {"kind = \"database\"\nurl = \"sqlite:a\"\nurl_env = \"PATH\"\nenabled = false",
            "4:11: url_env: url and url_env exclude each other; keep one"}});
   expect("[backend.api.probe]\n", {{"\"Bad Name\" = {}", "2:1: \"Bad Name\" is not a probe's name; ..."}});
@@ -179,17 +195,21 @@ TEST_F(ConfigMistakes, ProbesAreChecked) {
 }
 
 TEST_F(ConfigMistakes, BackendsAreChecked) {
-  expect("", {{"[backend.\"My API\"]", "1:10: \"My API\" is not a backend's name; ..."},
-              {"[backend.a]\ndirectory = \"none\"\ncommand = [\"x\"]", "2:13: directory: there is no directory none"},
-              {"[backend.a]\nenv_file = \"none.env\"", "2:12: env_file: there is no file none.env"},
-              {"[backend.a.env]\nPORT = \"1\"", "2:8: PORT: is set from the backend's port; ..."},
-              {"[backend.a.env]\nCODEX_AGENT_TOKEN = \"1\"", "2:21: CODEX_AGENT_TOKEN: belongs to the agent ..."},
-              {"[backend.a.env]\n\"A=B\" = \"1\"", "2:1: (a name not shown, it may hold a password) is not the name of a variable"},
-              {"[backend.a]\nport = 1\n[backend.b]\nport = 1",
-               "4:8: port 1 of backend \"b\" is taken by \"a\" too; set another port, or port = \"none\" if it does not "
-               "listen"},
-              {"[backend.a]\nport = 1\n[backend.b]\nport = 2\npid_file = \"logs/a.pid\"",
-               "3:1: pid_file of backend \"b\" and pid_file of backend \"a\" are the same file, logs/a.pid"}});
+  expect("",
+         {{"[backend.\"My API\"]", "1:10: \"My API\" is not a backend's name; ..."},
+          {"[backend.a]\ndirectory = \"none\"\ncommand = [\"x\"]",
+           "2:13: directory: there is no directory none"},
+          {"[backend.a]\nenv_file = \"none.env\"", "2:12: env_file: there is no file none.env"},
+          {"[backend.a.env]\nPORT = \"1\"", "2:8: PORT: is set from the backend's port; ..."},
+          {"[backend.a.env]\nCODEX_AGENT_TOKEN = \"1\"", "2:21: CODEX_AGENT_TOKEN: belongs to the agent ..."},
+          {"[backend.a.env]\n\"A=B\" = \"1\"",
+           "2:1: (a name not shown, it may hold a password) is not the name of a variable"},
+          {"[backend.a]\nport = 1\n[backend.b]\nport = 1",
+           "4:8: port 1 of backend \"b\" is taken by \"a\" too; set another port, or port = \"none\" if it "
+           "does not "
+           "listen"},
+          {"[backend.a]\nport = 1\n[backend.b]\nport = 2\npid_file = \"logs/a.pid\"",
+           "3:1: pid_file of backend \"b\" and pid_file of backend \"a\" are the same file, logs/a.pid"}});
 }
 
 TEST_F(ConfigErrors, EveryMistakeIsToldAtOnceInTheOrderOfTheFile) {
@@ -242,7 +262,8 @@ TEST_F(ConfigErrors, ThereIsRoomFor64BackendsAnd32Probes) {
 
   const auto probes = [](int count) {
     std::string toml = "[backend.b]\n";
-    for (int i = 0; i < count; ++i) toml += "probe.p" + std::to_string(i) + " = { kind = \"port\", port = 1 }\n";
+    for (int i = 0; i < count; ++i)
+      toml += "probe.p" + std::to_string(i) + " = { kind = \"port\", port = 1 }\n";
     return toml;
   };
   EXPECT_THAT(errors(probes(29)), IsEmpty());
@@ -251,7 +272,8 @@ TEST_F(ConfigErrors, ThereIsRoomFor64BackendsAnd32Probes) {
 
 TEST_F(ConfigErrors, ADisabledProbeMayLackItsTarget) {
   EXPECT_THAT(errors("[backend.a.probe.database]\nenabled = false\n"), IsEmpty());
-  EXPECT_THAT(errors("[backend.a.probe.x]\nkind = \"database\"\nurl_env = \"NONE\"\nenabled = false\n"), IsEmpty());
+  EXPECT_THAT(errors("[backend.a.probe.x]\nkind = \"database\"\nurl_env = \"NONE\"\nenabled = false\n"),
+              IsEmpty());
 }
 
 TEST(ConfigRegex, PatternsThatCouldRunAwayAreRefused) {
@@ -264,7 +286,8 @@ TEST(ConfigRegex, PatternsThatCouldRunAwayAreRefused) {
   EXPECT_THAT(regex_problem("[{](a{100}){100}"), HasSubstr("repeats too much"));
   EXPECT_THAT(regex_problem("a{99999999999999999999}"), HasSubstr("repeats too much"));
   EXPECT_THAT(regex_problem(std::string(1025, 'a')), HasSubstr("1024"));
-  EXPECT_THAT(regex_problem("a)("), AllOf(HasSubstr("not a POSIX"), testing::Not(HasSubstr(std::string(1, '\0')))));
+  EXPECT_THAT(regex_problem("a)("),
+              AllOf(HasSubstr("not a POSIX"), testing::Not(HasSubstr(std::string(1, '\0')))));
 }
 
 }  // namespace

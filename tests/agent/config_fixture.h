@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/config/config.h"
+#include "agent/config/text_file.h"
 #include "tests/support/temporary_directory.h"
 
 namespace codex {
@@ -76,10 +77,13 @@ class ConfigTest : public testing::Test {
     return lines;
   }
 
+  /// `text` without the project's directory, as a path and as display_path() shows it.
   [[nodiscard]] std::string local(std::string text) const {
-    const std::string prefix = directory_.path().string() + "/";
-    for (std::size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) {
-      text.erase(at, prefix.size());
+    for (const std::string& shown : {directory_.path().string(), display_path(directory_.path())}) {
+      const std::string prefix = shown + "/";
+      for (std::size_t at = text.find(prefix); at != std::string::npos; at = text.find(prefix)) {
+        text.erase(at, prefix.size());
+      }
     }
     return text;
   }

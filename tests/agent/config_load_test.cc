@@ -73,8 +73,11 @@ TEST_F(ConfigLoad, AFileWithoutBackendsIsLikeNoFileForTheBackend) {
 }
 
 TEST_F(ConfigLoad, TheBackendIsNamedAfterItsPackageOrDirectory) {
-  const std::pair<const char*, const char*> names[] = {
-      {"codex", "codex"}, {"@acme/Web-API", "web-api"}, {"my.app v2", "my-app-v2"}, {"__x", "x"}, {"@acme/", "backend"}};
+  const std::pair<const char*, const char*> names[] = {{"codex", "codex"},
+                                                       {"@acme/Web-API", "web-api"},
+                                                       {"my.app v2", "my-app-v2"},
+                                                       {"__x", "x"},
+                                                       {"@acme/", "backend"}};
   for (const auto& [package, expected] : names) {
     write("backend/package.json", R"({"name": ")" + std::string(package) + R"(", "scripts": {"dev": "x"}})");
     LoadOptions options;
@@ -249,7 +252,8 @@ TEST_F(ConfigLoad, TheEnvironmentWinsOverDotenvOverTomlOverDefaults) {
        "none"},
       {"LOG_FILE", "", "", "/d.log", "/e.log", [](const Config& c) { return c.agent.log_file.string(); },
        in_project("logs/process-monitor.log").string()},
-      {"CODEX_AGENT_LOG_LEVEL", "", "", "warning", "error", [](const Config& c) { return c.agent.log_level; }, "info"},
+      {"CODEX_AGENT_LOG_LEVEL", "", "", "warning", "error", [](const Config& c) { return c.agent.log_level; },
+       "info"},
       {"CODEX_AGENT_LISTEN", "", "", "127.0.0.1:2222", "127.0.0.1:3333",
        [](const Config& c) { return std::to_string(c.agent.listen_port); }, "9847"},
   };
@@ -284,14 +288,22 @@ TEST_F(ConfigLoad, TomlSetsTheAgentsOwnFile) {
 }
 
 TEST_F(ConfigLoad, TheChildGetsItsEnvironmentWithoutTheAgentsOwnVariables) {
-  environment_ = {{"PATH", "/bin"},          {"NODE_ENV", "test"},      {"CODEX_AGENT_LISTEN", "127.0.0.1:1"},
-                  {"NOTIFY_SOCKET", "/run/n"}, {"LISTEN_FDS", "1"},      {"LISTEN_PID", "1"},
-                  {"LISTEN_FDNAMES", "x"},   {"WATCHDOG_USEC", "1"},    {"WATCHDOG_PID", "1"},
-                  {"SHADOWED", "process"},   {"REPLACED", "process"}};
+  environment_ = {{"PATH", "/bin"},
+                  {"NODE_ENV", "test"},
+                  {"CODEX_AGENT_LISTEN", "127.0.0.1:1"},
+                  {"NOTIFY_SOCKET", "/run/n"},
+                  {"LISTEN_FDS", "1"},
+                  {"LISTEN_PID", "1"},
+                  {"LISTEN_FDNAMES", "x"},
+                  {"WATCHDOG_USEC", "1"},
+                  {"WATCHDOG_PID", "1"},
+                  {"SHADOWED", "process"},
+                  {"REPLACED", "process"}};
   write(".env", "SHADOWED=dotenv\nADDED=dotenv\nREPLACED=dotenv\nCODEX_AGENT_LOG_LEVEL=debug\n");
   const BackendConfig codex = backend("[backend.codex]\n[backend.codex.env]\nREPLACED = \"toml\"\n");
-  const std::map<std::string, std::string> expected = {{"PATH", "/bin"},       {"NODE_ENV", "test"}, {"SHADOWED", "process"},
-                                                       {"ADDED", "dotenv"},    {"REPLACED", "toml"}, {"PORT", "5000"}};
+  const std::map<std::string, std::string> expected = {{"PATH", "/bin"},        {"NODE_ENV", "test"},
+                                                       {"SHADOWED", "process"}, {"ADDED", "dotenv"},
+                                                       {"REPLACED", "toml"},    {"PORT", "5000"}};
   EXPECT_EQ(codex.environment, expected);
 }
 
@@ -359,12 +371,16 @@ TEST_F(ConfigLoad, AUrlThatDatabaseUrlOverridesIsWarnedOf) {
 }
 
 TEST_F(ConfigLoad, SeveralBackendsHaveTheirOwnFilesAndVariables) {
-  environment_ = {{"PATH", "/bin"}, {"PORT", "7000"}, {"DATABASE_URL", "postgres://process/db"}, {"PID_FILE", "/x.pid"},
+  environment_ = {{"PATH", "/bin"},
+                  {"PORT", "7000"},
+                  {"DATABASE_URL", "postgres://process/db"},
+                  {"PID_FILE", "/x.pid"},
                   {"TIMEOUT_SECONDS", "7"}};
   write("api/.env", "PORT=4001\nDATABASE_URL=postgres://api/db\nLOG_FILE=/api.log\n");
   write("web/package.json", R"({"scripts": {"start": "x"}})");
-  const Config config =
-      good("[backend.web]\ndirectory = \"web\"\nport = 4000\n[backend.api]\ncommand = [\"node\"]\ndirectory = \"api\"\n");
+  const Config config = good(
+      "[backend.web]\ndirectory = \"web\"\nport = 4000\n[backend.api]\ncommand = [\"node\"]\ndirectory = "
+      "\"api\"\n");
   ASSERT_EQ(config.backends.size(), 2U);
   const BackendConfig &web = config.backends[0], &api = config.backends[1];
   EXPECT_EQ(web.name, "web");
@@ -386,7 +402,8 @@ TEST_F(ConfigLoad, SeveralBackendsHaveTheirOwnFilesAndVariables) {
 
 TEST_F(ConfigLoad, ABackendWithoutAPortHasNoPortProbes) {
   environment_["PORT"] = "7000";
-  const BackendConfig worker = backend("[backend.worker]\ncommand = [\"node\", \"worker.js\"]\nport = \"none\"\n");
+  const BackendConfig worker =
+      backend("[backend.worker]\ncommand = [\"node\", \"worker.js\"]\nport = \"none\"\n");
   EXPECT_EQ(worker.port, std::nullopt);
   EXPECT_THAT(worker.probes, IsEmpty());
 }

@@ -51,7 +51,8 @@ TEST_F(ConfigSecrets, NoMessageOrViewRepeatsASecret) {
       "[backend.api.probe.http.headers]\nCookie = \"session=" + canary + "\\r\\n\"\n",
       "[backend.api.probe.http]\nstatus = \"" + url + "\"\n",
       "[backend.api]\ncommand = \"DB_PASSWORD=" + canary + " node .\"\n",
-      "[backend.api]\ncommand = [\"node\", \"" + canary + "\"]\n[backend.api.env]\nDB_PASSWORD = \"" + canary + "\"\n",
+      "[backend.api]\ncommand = [\"node\", \"" + canary + "\"]\n[backend.api.env]\nDB_PASSWORD = \"" +
+          canary + "\"\n",
       "[backend.api.env]\nDB_PASSWORD = \"" + canary + "\"\nPORT = \"1\"\n",
       "[backend.api.env]\nAPP_DSN = \"" + url + "\"\n",
       "[backend.api.env]\nDB_PASSWORD = " + canary + "\n",
@@ -75,18 +76,27 @@ TEST_F(ConfigSecrets, NoMessageOrViewRepeatsASecret) {
       {{"STRIPE_API_KEY", canary}, {"PORT", canary}},
       {{"CODEX_AGENT_LISTEN", url}, {"CODEX_AGENT_LOG_LEVEL", url}},
   };
-  const std::string dotenvs[] = {
-      "", "DATABASE_URL=" + url + "\n", "DATABASE_URL=postgres://app:x#" + canary + "@db\n", "PORT=" + url + "\n",
-      "SECRET=\"" + canary + "\n", canary + "\n", "JWT_SECRET_KEY='" + canary + "'\nMAX_ATTEMPTS=" + canary + "\n"};
-  for (const std::string& toml : toml_files) {
+  const std::string dotenvs[] = {"",
+                                 "DATABASE_URL=" + url + "\n",
+                                 "DATABASE_URL=postgres://app:x#" + canary + "@db\n",
+                                 "PORT=" + url + "\n",
+                                 "SECRET=\"" + canary + "\n",
+                                 canary + "\n",
+                                 "JWT_SECRET_KEY='" + canary + "'\nMAX_ATTEMPTS=" + canary + "\n"};
+  const auto expect_hidden = [&](const std::string& toml, const auto& environment,
+                                 const std::string& dotenv) {
     write("codex-agent.toml", toml);
-    for (const auto& environment : environments) {
-      environment_ = environment;
-      for (const std::string& dotenv : dotenvs) {
-        write(".env", dotenv);
-        ASSERT_THAT(everything(), Not(HasSubstr(canary))) << toml << dotenv << testing::PrintToString(environment);
-      }
-    }
+    write(".env", dotenv);
+    environment_ = environment;
+    EXPECT_THAT(everything(), Not(HasSubstr(canary)))
+        << toml << dotenv << testing::PrintToString(environment);
+  };
+  for (const auto& environment : environments) {
+    for (const std::string& toml : toml_files) expect_hidden(toml, environment, "");
+    for (const std::string& dotenv : dotenvs) expect_hidden("", environment, dotenv);
+  }
+  for (const std::string& toml : toml_files) {
+    for (const std::string& dotenv : dotenvs) expect_hidden(toml, environments[0], dotenv);
   }
 }
 
@@ -103,8 +113,8 @@ url = "postgres://u:from-toml-url@h/db"
 [backend.api.probe.http]
 headers = { Authorization = "Bearer from-header" }
 )");
-  for (const char* secret : {"from-pgpassword", "from-redis-url", "from-dotenv", "line1key\nline2key", "from-env-table",
-                             "from-toml-url", "Bearer from-header"}) {
+  for (const char* secret : {"from-pgpassword", "from-redis-url", "from-dotenv", "line1key\nline2key",
+                             "from-env-table", "from-toml-url", "Bearer from-header"}) {
     EXPECT_EQ(config.redactor.scrub(std::string("<") + secret + ">"), "<***>") << secret;
   }
 }
@@ -124,20 +134,22 @@ TEST_F(ConfigSecrets, InnocentValuesAreNotTakenForSecrets) {
 }
 
 TEST_F(ConfigSecrets, NamesOfSecretsAreRecognised) {
-  for (const char* name : {"PASSWORD", "DB_PASSWORD", "PGPASSWORD", "db_passwd", "JWT_SECRET", "SECRET_KEY_BASE",
-                           "GITHUB_TOKEN", "STRIPE_API_KEY", "apiKey", "X-Api-Key", "SSH_PRIVATE_KEY",
-                           "AWS_SECRET_ACCESS_KEY", "Authorization", "Cookie"}) {
+  for (const char* name : {"PASSWORD", "DB_PASSWORD", "PGPASSWORD", "db_passwd", "JWT_SECRET",
+                           "SECRET_KEY_BASE", "GITHUB_TOKEN", "STRIPE_API_KEY", "apiKey", "X-Api-Key",
+                           "SSH_PRIVATE_KEY", "AWS_SECRET_ACCESS_KEY", "Authorization", "Cookie"}) {
     EXPECT_TRUE(names_secret(name)) << name;
   }
-  for (const char* name : {"PORT", "PATH", "NODE_ENV", "PASS_THROUGH", "KEYBOARD", "COOKIE_DOMAIN", "Accept"}) {
+  for (const char* name :
+       {"PORT", "PATH", "NODE_ENV", "PASS_THROUGH", "KEYBOARD", "COOKIE_DOMAIN", "Accept"}) {
     EXPECT_FALSE(names_secret(name)) << name;
   }
 }
 
 TEST_F(ConfigSecrets, APasswordInAFileThatOthersReadIsWarnedOf) {
-  const char* with_password[] = {"[backend.api.probe.database]\nurl = \"postgres://u:hunter2@h/db\"\n",
-                                 "[backend.api.env]\nDB_PASSWORD = \"hunter2\"\n",
-                                 "[backend.api.probe.http.headers]\nAuthorization = \"Basic aHVudGVyMg==\"\n"};
+  const char* with_password[] = {
+      "[backend.api.probe.database]\nurl = \"postgres://u:hunter2@h/db\"\n",
+      "[backend.api.env]\nDB_PASSWORD = \"hunter2\"\n",
+      "[backend.api.probe.http.headers]\nAuthorization = \"Basic aHVudGVyMg==\"\n"};
   for (const char* toml : with_password) {
     EXPECT_THAT(good(toml).warnings, IsEmpty()) << toml;
     for (const mode_t mode : {0640, 0604}) {

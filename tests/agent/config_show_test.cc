@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include <sstream>
+
 #include "agent/config/toml_writer.h"
 #include "tests/agent/config_fixture.h"
 
@@ -12,6 +14,16 @@ using testing::HasSubstr;
 using testing::Not;
 
 using ConfigShow = ConfigTest;
+
+/// Without comments: a masked secret is one, and is gone from what is loaded again.
+std::string values_of(const std::string& toml) {
+  std::istringstream lines(toml);
+  std::string values;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with('#')) values += line + "\n";
+  }
+  return values;
+}
 
 constexpr const char* kEverything = R"toml(
 [agent]
@@ -53,11 +65,11 @@ TEST_F(ConfigShow, TheShownTomlLoadsToTheSameValues) {
   const Config first = good(kEverything);
   const std::string shown = render_config_toml(first);
   const Config second = good(shown);
-  EXPECT_EQ(render_config_toml(second), shown);
+  EXPECT_EQ(values_of(render_config_toml(second)), values_of(shown));
   // Without the variables too: what is shown is what is in effect.
   environment_.erase("TIMEOUT_SECONDS");
   write(".env", "");
-  EXPECT_EQ(render_config_toml(good()), shown);
+  EXPECT_EQ(values_of(render_config_toml(good())), values_of(shown));
 
   const BackendConfig &a = first.backends[0], &b = second.backends[0];
   EXPECT_EQ(a.command, b.command);
@@ -79,8 +91,7 @@ TEST_F(ConfigShow, ZeroConfigurationIsShownAndLoadsAgain) {
   const std::string shown = render_config_toml(good());
   EXPECT_THAT(shown, HasSubstr("url_env = \"DATABASE_URL\""));
   EXPECT_THAT(shown, HasSubstr("path = \"/health\""));
-  const auto body = [](const std::string& text) { return text.substr(text.find('\n')); };
-  EXPECT_EQ(body(render_config_toml(good(shown))), body(shown));
+  EXPECT_EQ(values_of(render_config_toml(good(shown))), values_of(shown));
 }
 
 TEST_F(ConfigShow, SecretsAreMaskedAndTheTextStaysToml) {
@@ -130,7 +141,8 @@ TEST(ConfigTomlWriter, EveryTextBecomesAValidString) {
   out.texts("list", {});
   out.fraction("third", 1.0 / 3);
   EXPECT_EQ(out.document(),
-            "\"a b\" = \"\\\"\\\\\\u000A\\u001F\\u007F\xC3\xA9\xEF\xBF\xBDz\"\nlist = []\nthird = 0.3333333333333333\n");
+            "\"a b\" = \"\\\"\\\\\\u000A\\u001F\\u007F\xC3\xA9\xEF\xBF\xBDz\"\nlist = []\nthird = "
+            "0.3333333333333333\n");
 }
 
 }  // namespace

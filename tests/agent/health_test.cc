@@ -44,7 +44,7 @@ TEST(Health, BelowTheThresholdNothingHappens) {
 
 TEST(Health, LivenessAtTheThresholdAsksForARestartWhenTheDatabaseIsKnownToBeWell) {
   Probes probes;
-  probes.http(Outcome::kFailure, 3).database(Outcome::kSuccess);
+  probes.database(Outcome::kSuccess).http(Outcome::kFailure, 3).database(Outcome::kSuccess);
   EXPECT_TRUE(probes.judge().restart);
   EXPECT_EQ(probes.judge().reason, "http: status");
 }
@@ -63,6 +63,16 @@ TEST(Health, LivenessIsHeldWhileTheDatabaseFails) {
   probes.database(Outcome::kFailure, 2).http(Outcome::kFailure, 10);
   EXPECT_FALSE(probes.judge().restart);
   EXPECT_EQ(probes.judge().reason, "database: refused");
+}
+
+TEST(Health, AfterAnOutageLivenessMustReachItsThresholdAnew) {
+  Probes probes;
+  probes.database(Outcome::kFailure, 3).http(Outcome::kFailure, 5).database(Outcome::kSuccess);
+  EXPECT_FALSE(probes.judge().restart) << "all of these failures are from the outage";
+  probes.http(Outcome::kFailure, 2).database(Outcome::kSuccess);
+  EXPECT_FALSE(probes.judge().restart) << "two new failures are below the threshold of three";
+  probes.http(Outcome::kFailure).database(Outcome::kSuccess);
+  EXPECT_TRUE(probes.judge().restart);
 }
 
 TEST(Health, DatabaseFailureDegradesAndRecoversByItself) {

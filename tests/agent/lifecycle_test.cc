@@ -59,6 +59,15 @@ TEST(Lifecycle, LeftoversAreStoppedBeforeTheFirstSpawn) {
   EXPECT_TRUE(life.asked(ActionType::kSpawn));
 }
 
+TEST(Lifecycle, AStopTakesLeftoversDown) {
+  Life life;
+  life.on({EventType::kStop, {}, {}, false, true});
+  EXPECT_EQ(life.lifecycle.state(), State::kStopping);
+  life.on({EventType::kTreeEmpty});
+  EXPECT_EQ(life.lifecycle.state(), State::kStopped);
+  EXPECT_FALSE(life.asked(ActionType::kSpawn));
+}
+
 TEST(Lifecycle, FirstCrashOfAStableBackendRestartsWithoutDelay) {
   Life life;
   life.run_it();
@@ -256,7 +265,7 @@ std::vector<Step> possible(const World& world) {
   std::vector<Step> steps;
   const auto add = [&](std::string name, std::function<void(World&)> apply) { steps.emplace_back(std::move(name), std::move(apply)); };
   add("start", [](World& w) { w.stopped_by_operator = false; w.apply({EventType::kStart, {}, {}, false, w.alive()}); });
-  add("stop", [](World& w) { w.stopped_by_operator = true; w.apply({EventType::kStop}); });
+  add("stop", [](World& w) { w.stopped_by_operator = true; w.apply({EventType::kStop, {}, {}, false, w.alive()}); });
   add("restart", [](World& w) {
     w.stopped_by_operator = false;
     w.apply({EventType::kRestart, {}, Cause::kRestartCommand, false, w.alive()});

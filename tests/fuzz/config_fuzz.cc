@@ -25,7 +25,8 @@ void require_showable(const Findings& findings) {
 
 // A whole [backend.x] from hostile text: every getter and every error message.
 void load_toml(std::string_view text) {
-  if (find_invalid_utf8(text) != std::string_view::npos) return;  // read_text_file() lets no such text through
+  if (find_invalid_utf8(text) != std::string_view::npos)
+    return;  // read_text_file() lets no such text through
   Findings findings;
   auto root = TomlTable::parse(text, "codex-agent.toml", findings);
   if (root) {

@@ -52,13 +52,13 @@ def test_start_reports_the_three_checks_and_stop_leaves_nothing(project):
     project.start(timeout=90)
     project.run("status", expect=0)
     assert int(pid_file.read_text(encoding="ascii")) == project.backend()["pid"]
-    agent_pid = project.pid
+    daemon = psutil.Process(project.pid)
     project.run("shutdown", expect=0)
     assert project.processes() == []
-    assert not psutil.pid_exists(agent_pid)
+    assert not processes.alive(daemon)
     assert not pid_file.exists()
     project.run("status", expect=4)
-    for operation in ("start", "stop", "shutdown"):
+    for operation in ("agent_started", "start_requested", "stop_requested", "agent_ended"):
         assert re.search(rf"\b{operation}\b", project.log), f"{operation} is not in process-monitor.log"
 
 

@@ -66,14 +66,17 @@ def test_a_program_that_ends_at_once_fails_the_start_at_once(agent):
     agent.assert_nothing_runs()
 
 
-@pytest.mark.parametrize("command,word", [
-    (["/no/such/program"], "No such file or directory"),
-    (["/etc/hostname"], "Permission denied"),
-], ids=["missing", "not executable"])
-def test_a_program_that_cannot_be_executed_is_named_with_the_reason(agent, command, word):
-    agent.configure(command, NO_RETRY)
+@pytest.mark.parametrize("mode,word", [(None, "No such file or directory"), (0o644, "Permission denied"),
+                                       (0o755, "Exec format error")],
+                         ids=["missing", "not executable", "no program"])
+def test_a_program_that_cannot_be_executed_is_named_with_the_reason(agent, mode, word):
+    program = agent.directory / "program"
+    if mode:
+        program.write_text("neither ELF nor a script\n", encoding="ascii")
+        program.chmod(mode)
+    agent.configure([program], NO_RETRY)
     told = agent.start(expect=1)
-    assert command[0] in told.stdout + told.stderr
+    assert str(program) in told.stdout + told.stderr
     assert word in told.stdout + told.stderr
     assert agent.metrics().value("codex_agent_backend_start_failures_total", reason="exec_error") == 1
     agent.assert_nothing_runs()

@@ -260,19 +260,19 @@ TEST_F(PostgresProbeTest, EndlessNoticesAreCutOff) {
   const auto result = ask_evil(welcoming([&](EvilPeer& peer) { peer.stream(notice, 1024 * kMebibyte); }));
   EXPECT_EQ(result.outcome, Outcome::kFailure);
   EXPECT_TRUE(result.reason == Reason::kProtocol || result.reason == Reason::kTimeout) << result.detail;
-  EXPECT_LT(resident_bytes(), before + 32 * kMebibyte);
+  EXPECT_LT(resident_bytes(), before + kMemorySlack);
 }
 
 TEST_F(PostgresProbeTest, HugeMessageIsNotSwallowed) {
   const auto before = resident_bytes();
   for (const char type : {'D', 'N', 'S'}) {
-    const auto result = ask_evil(welcoming([type](EvilPeer& peer) {
+    const EvilServer server(welcoming([type](EvilPeer& peer) {
       pg_read_message(peer);
       peer.send(pg_message_of_length(type, 512 * kMebibyte, "x"));
       peer.stream(std::string(64 * 1024, 'x'), 512 * kMebibyte);
     }));
-    EXPECT_EQ(result.outcome, Outcome::kFailure) << result.detail;
-    EXPECT_LT(resident_bytes(), before + 32 * kMebibyte) << type;
+    expect_failure(ask(postgres_spec(server), 5s), Reason::kProtocol);
+    EXPECT_LT(resident_bytes(), before + kMemorySlack) << type;
   }
   expect_failure(ask_evil(after_startup(pg_message_of_length('R', 512 * kMebibyte, pg_int32(0)))),
                  Reason::kProtocol);
@@ -350,9 +350,10 @@ EvilServer::Script asking_for_rounds(const std::string& rounds) {
 }
 
 TEST_F(PostgresProbeTest, LongScramComputationNeverBlocksTheLoop) {
-  const auto result = ask_evil(asking_for_rounds("900000"));
+  const auto result = ask_evil(asking_for_rounds("300000"));
   EXPECT_EQ(result.outcome, Outcome::kFailure) << result.detail;
   EXPECT_LT(loop.stats().slowest_callback, 50ms) << loop.stats().slowest_callback_name;
+  const BusyWorker idle_again(resolver);
 }
 
 TEST_F(PostgresProbeTest, EndlessScramComputationIsRefused) {

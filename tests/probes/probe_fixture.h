@@ -44,6 +44,13 @@ class ProbeFixture : public testing::Test {
   ProbeContext context{loop, resolver, sock_diag, redactor, curl, nullptr};
 };
 
+/// What reading hostile input may add to resident_bytes(). AddressSanitizer keeps freed memory for a while.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr std::size_t kMemorySlack = std::size_t{300} << 20;
+#else
+inline constexpr std::size_t kMemorySlack = std::size_t{24} << 20;
+#endif
+
 std::size_t open_descriptors();
 std::size_t resident_bytes();
 

@@ -6,7 +6,7 @@ import time
 
 import psutil
 
-MARKER = "CODEX_TEST_TOKEN"
+MARKER = "CODEX_TEST_MARK"
 
 
 def marked(token):

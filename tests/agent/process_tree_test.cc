@@ -1,0 +1,213 @@
+#include "agent/supervision/process_tree.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "agent/os/cgroup.h"
+#include "agent/supervision/tree_stopper.h"
+
+namespace codex {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// A tree on a real loop with real processes; the parameter is whether it may use a cgroup.
+class Tree : public ::testing::TestWithParam<bool> {
+ protected:
+  Tree()
+      : reaper_(loop_, [this](pid_t pid, const ExitStatus& status, const rusage&) {
+          if (tree_.on_reaped(pid, status)) stopper_.check();
+        }),
+        tree_(loop_, "test" + std::to_string(::getpid()) + "/tree/", GetParam(),
+              {[this] { exec_ok_ = true; },
+               [this](const SpawnError& error) { spawn_error_ = error; },
+               [this](const ExitStatus& status) { exit_ = status; }}),
+        stopper_(loop_, tree_, sock_diag_, std::nullopt,
+                 {[this] { empty_ = true; }, [this](const std::string& signal) { signals_.push_back(signal); }}) {}
+
+  ~Tree() override {
+    for (int i = 0; i < 200 && !tree_.members().empty(); ++i) {
+      tree_.kill_all();
+      loop_.run_once(milliseconds(10));
+    }
+    loop_.run_once(milliseconds(10));
+  }
+
+  void spawn(std::vector<std::string> command) {
+    const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    SpawnRequest request;
+    request.command = std::move(command);
+    request.directory = "/";
+    request.environment = {{"PATH", "/usr/bin:/bin"}, {"SECRET", "x"}};
+    request.stdout_fd = request.stderr_fd = null.get();
+    tree_.spawn(std::move(request), 1);
+  }
+  void shell(const std::string& script) { spawn({"sh", "-c", script}); }
+
+  template <typename Predicate>
+  bool turn_until(Predicate done) {
+    const auto end = Clock::now() + seconds(10);
+    while (!done()) {
+      if (Clock::now() > end) return false;
+      loop_.run_once(milliseconds(20));
+    }
+    return true;
+  }
+  bool has_members(std::size_t n) {
+    return turn_until([&] { return tree_.members().size() >= n; });
+  }
+  bool stopped() {
+    return turn_until([&] { return empty_; });
+  }
+
+  EventLoop loop_;
+  SockDiag sock_diag_;
+  bool exec_ok_ = false, empty_ = false;
+  std::optional<SpawnError> spawn_error_;
+  std::optional<ExitStatus> exit_;
+  std::vector<std::string> signals_;
+  Reaper reaper_;
+  ProcessTree tree_;
+  TreeStopper stopper_;
+};
+
+TEST_P(Tree, ReportsExecAndExit) {
+  shell("exit 3");
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  EXPECT_TRUE(exec_ok_);
+  EXPECT_EQ(exit_->code, 3);
+  EXPECT_FALSE(tree_.leader());
+  EXPECT_TRUE(tree_.members().empty());
+}
+
+TEST_P(Tree, ReportsTheSignalThatEndedTheLeader) {
+  shell("kill -SEGV $$");
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  EXPECT_EQ(exit_->signal, SIGSEGV);
+}
+
+TEST_P(Tree, AMissingCommandIsNamed) {
+  try {
+    spawn({"no-such-command-anywhere"});
+    FAIL() << "spawn succeeded";
+  } catch (const SpawnError& error) {
+    EXPECT_EQ(error.error, ENOENT);
+    EXPECT_NE(error.message.find("no-such-command-anywhere"), std::string::npos);
+    EXPECT_NE(error.message.find("/usr/bin:/bin"), std::string::npos) << "says where it looked";
+  }
+}
+
+TEST_P(Tree, ABadInterpreterIsASpawnFailureWithNothingLeftBehind) {
+  const auto path = std::filesystem::temp_directory_path() / ("codex-bad-" + std::to_string(::getpid()) + (GetParam() ? "c" : "s"));
+  std::ofstream(path) << "#!/no/such/interpreter\n";
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  spawn({path.string()});
+  ASSERT_TRUE(turn_until([&] { return spawn_error_.has_value(); }));
+  EXPECT_EQ(spawn_error_->stage, "exec");
+  EXPECT_FALSE(exit_) << "a spawn that failed is not an exit";
+  EXPECT_FALSE(tree_.leader());
+  std::filesystem::remove(path);
+}
+
+TEST_P(Tree, TheChildHasACleanStateOfItsOwn) {
+  // Every descriptor above 2 is closed, no signal ignored or blocked, its own session, the marker is set.
+  ::signal(SIGPIPE, SIG_IGN);
+  shell("ls /proc/$$/fd | wc -l | grep -qx 3 || exit 10; "
+        "grep -q 'SigIgn:.0000000000000000' /proc/$$/status || exit 11; "
+        "grep -q 'SigBlk:.0000000000000000' /proc/$$/status || exit 12; "
+        "test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ || exit 13; "
+        "test \"$(readlink /proc/$$/fd/0)\" = /dev/null || exit 14; "
+        "case $CODEX_AGENT_TOKEN in */tree/1) exit 0;; *) exit 15;; esac");
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  ::signal(SIGPIPE, SIG_DFL);
+  EXPECT_EQ(exit_->code, 0);
+}
+
+TEST_P(Tree, AChildOfItsOwnSessionAndADoubleForkAreMembersAndDie) {
+  shell("setsid sh -c 'sleep 1000 & exec sleep 1000' & (setsid sleep 1000 &) ; exec sleep 1000");
+  ASSERT_TRUE(has_members(4));
+  stopper_.stop(SIGTERM);
+  ASSERT_TRUE(stopped());
+  EXPECT_TRUE(tree_.members().empty());
+  EXPECT_EQ(signals_, std::vector<std::string>{"SIGTERM"});
+}
+
+TEST_P(Tree, OrphansOfADeadLeaderAreStillMembers) {
+  shell("setsid sleep 1000 & exit 0");
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  ASSERT_TRUE(has_members(1));
+  stopper_.stop(SIGTERM);
+  EXPECT_TRUE(stopped());
+}
+
+TEST_P(Tree, AStoppedProcessEndsWithinTheGracePeriod) {
+  shell("kill -STOP $$");
+  ASSERT_TRUE(turn_until([&] {
+    const auto members = tree_.members();
+    return members.size() == 1 && members[0].state == 'T';
+  }));
+  stopper_.stop(SIGTERM);
+  EXPECT_TRUE(stopped());
+}
+
+TEST_P(Tree, WhoIgnoresTheSignalIsKilled) {
+  shell("trap '' TERM; sleep 1000 & wait; wait; sleep 1000");
+  ASSERT_TRUE(has_members(2));
+  stopper_.stop(SIGTERM);
+  for (int i = 0; i < 5; ++i) loop_.run_once(milliseconds(10));
+  EXPECT_FALSE(empty_);
+  stopper_.kill();
+  EXPECT_TRUE(stopped());
+  EXPECT_EQ(signals_, (std::vector<std::string>{"SIGTERM", "SIGKILL"}));
+}
+
+TEST_P(Tree, AProcessThatHopsFromPidToPidIsCaught) {
+  // Each one starts the next and ends at once; by the time a look sees it, it is another one.
+  shell("trap '' TERM; export H='trap \"\" TERM; sh -c \"$H\" & sleep 0.001'; setsid sh -c \"$H\" & exec sleep 1000");
+  ASSERT_TRUE(has_members(2));
+  stopper_.stop(SIGTERM);
+  stopper_.kill();
+  EXPECT_TRUE(stopped());
+}
+
+TEST_P(Tree, NeverSignalsAStrangerWithAReusedPid) {
+  const pid_t stranger = ::fork();
+  if (stranger == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  const auto id = identify_process(stranger);
+  ASSERT_TRUE(id);
+  EXPECT_FALSE(tree_.signal(ProcessId{stranger, id->start_ticks + 1}, SIGKILL)) << "another start time: another process";
+  EXPECT_TRUE(identify_process(stranger));
+  ::kill(stranger, SIGKILL);
+  turn_until([&] { return !identify_process(stranger); });
+}
+
+INSTANTIATE_TEST_SUITE_P(WithAndWithoutCgroup, Tree, ::testing::Bool(),
+                         [](const auto& chosen) { return chosen.param ? "Cgroup" : "SubReaper"; });
+
+TEST(Cgroup, FindsTheMountOnHybridHosts) {
+  const std::string hybrid =
+      "25 20 0:22 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
+      "26 25 0:23 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+      "37 25 0:34 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+  EXPECT_EQ(find_cgroup2_mount(hybrid), "/sys/fs/cgroup/unified");
+  EXPECT_EQ(find_cgroup2_mount("26 25 0:23 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"), "");
+  EXPECT_EQ(find_cgroup2_mount(""), "");
+}
+
+TEST(Cgroup, FindsItsOwnPathAmongVersionOneControllers) {
+  EXPECT_EQ(find_cgroup2_path("4:memory:/a\n0::/user.slice/x\n"), "/user.slice/x");
+  EXPECT_EQ(find_cgroup2_path("4:memory:/a\n"), "");
+}
+
+}  // namespace
+}  // namespace codex
