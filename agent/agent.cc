@@ -14,6 +14,7 @@
 #include "agent/control/control_routes.h"
 #include "agent/os/check.h"
 #include "agent/os/files.h"
+#include "agent/os/startup_pages.h"
 #include "agent/supervision/log_line.h"
 #include "exporters/exposition.h"
 #include "exporters/status_document.h"
@@ -79,7 +80,8 @@ Agent::Agent(Config config, AgentOptions options)
       sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
       sigint_(loop_, SIGINT, [this] { shut_down(); }),
       publish_(loop_, "publish", [this] { publish(); }, Priority::kUrgent),
-      deadlines_(loop_, "deadlines", [this] { publish(); }, Priority::kNormal, milliseconds(100)) {
+      deadlines_(loop_, "deadlines", [this] { publish(); }, Priority::kNormal, milliseconds(100)),
+      settled_(loop_, "settled", [] { release_startup_pages(); }, Priority::kLow, seconds(1)) {
   loop_.on_error([this](std::string_view name, std::string_view what) {
     log_.error(LogLine("callback_failed").kv("callback", name).kv("error", what).str());
   });
@@ -124,6 +126,7 @@ int Agent::run() {
     for (const auto& backend : backends_) all.push_back(backend.get());
     operations_.begin(Command::kStart, all);
   }
+  settled_.arm_after(seconds(5));
   changed();
   const int code = loop_.run();
   log_.info(LogLine("agent_ended").kv("pid", ::getpid()).str());

@@ -69,7 +69,7 @@ class Agent {
   std::string metrics_url_;
   std::unique_ptr<HttpFront> public_front_, control_front_;
   SignalWatch sigterm_, sigint_;
-  Timer publish_, deadlines_;  // keep last
+  Timer publish_, deadlines_, settled_;  // keep last
 };
 
 }  // namespace codex

@@ -38,6 +38,7 @@ int start_agent(const CommandContext& context, std::optional<TimePoint> until) {
       return kExitOk;
     case LaunchedDaemon::State::kEnded:
       if (other_agent_listens(context, daemon.pid())) return kExitOk;
+      write_text(STDERR_FILENO, daemon.output());
       return daemon.exit_code() == kExitOk ? kExitFailed : daemon.exit_code();
     case LaunchedDaemon::State::kWaiting:
       break;

@@ -12,6 +12,10 @@ if(CODEX_SANITIZE)
   target_link_options(codex_options INTERFACE -fsanitize=address,undefined)
 endif()
 
+# What no program uses stays out of it.
+target_compile_options(codex_options INTERFACE -ffunction-sections -fdata-sections)
+target_link_options(codex_options INTERFACE -Wl,--gc-sections)
+
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS")
 set(CMAKE_CXX_FLAGS_DEBUG "-g -D_GLIBCXX_ASSERTIONS")
 
