@@ -75,13 +75,17 @@ Agent::Agent(Config config, AgentOptions options)
       events_(events_file_),
       sock_diag_(),
       curl_(loop_),
-      reaper_(loop_, [this](pid_t pid, const ExitStatus& status, const rusage& usage) { on_reaped(pid, status, usage); }),
+      reaper_(loop_, [this](pid_t pid, const ExitStatus& status,
+                            const rusage& usage) { on_reaped(pid, status, usage); }),
       operations_(loop_),
       sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
       sigint_(loop_, SIGINT, [this] { shut_down(); }),
-      publish_(loop_, "publish", [this] { publish(); }, Priority::kUrgent),
-      deadlines_(loop_, "deadlines", [this] { publish(); }, Priority::kNormal, milliseconds(100)),
-      settled_(loop_, "settled", [] { release_startup_pages(); }, Priority::kLow, seconds(1)) {
+      publish_(
+          loop_, "publish", [this] { publish(); }, Priority::kUrgent),
+      deadlines_(
+          loop_, "deadlines", [this] { publish(); }, Priority::kNormal, milliseconds(100)),
+      settled_(
+          loop_, "settled", [] { release_startup_pages(); }, Priority::kLow, seconds(1)) {
   loop_.on_error([this](std::string_view name, std::string_view what) {
     log_.error(LogLine("callback_failed").kv("callback", name).kv("error", what).str());
   });
@@ -91,10 +95,17 @@ Agent::Agent(Config config, AgentOptions options)
   auto control = listen_unix((config_.state_directory / "control.sock").string());
 
   const char* cgroup = std::getenv("CODEX_AGENT_CGROUP");
-  const BackendServices services{loop_,  sock_diag_, disk_,
-                                 resolver_, curl_, config_.redactor,
-                                 log_,   events_,    config_.state_directory,
-                                 agent_id(config_.state_directory), cgroup == nullptr || std::string(cgroup) != "off"};
+  const BackendServices services{loop_,
+                                 sock_diag_,
+                                 disk_,
+                                 resolver_,
+                                 curl_,
+                                 config_.redactor,
+                                 log_,
+                                 events_,
+                                 config_.state_directory,
+                                 agent_id(config_.state_directory),
+                                 cgroup == nullptr || std::string(cgroup) != "off"};
   std::vector<Backend*> all;
   for (const auto& backend : config_.backends) {
     backends_.push_back(std::make_unique<Backend>(backend, services, [this] { changed(); }));
@@ -105,9 +116,8 @@ Agent::Agent(Config config, AgentOptions options)
   add_metrics_route(public_routes_, source, [this] { return public_front_->stats(); });
   add_status_routes(public_routes_, source);
   add_status_page(public_routes_, source);
-  add_control_routes(control_routes_, {all, operations_, events_, source, [this](const Operation& operation) {
-                                         end_after(operation.id);
-                                       }});
+  add_control_routes(control_routes_, {all, operations_, events_, source,
+                                       [this](const Operation& operation) { end_after(operation.id); }});
 
   std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", config_.agent.listen_host};
   hosts.insert(hosts.end(), config_.agent.allowed_hosts.begin(), config_.agent.allowed_hosts.end());
@@ -136,8 +146,13 @@ int Agent::run() {
 
 void Agent::announce() {
   log_.set_stderr(!options_.ready_fd);
-  log_.info(LogLine("agent_started").kv("version", CODEX_VERSION).kv("pid", ::getpid()).kv("metrics", metrics_url_).str());
-  for (const auto& warning : config_.warnings) log_.warning(LogLine("config_warning").kv("text", warning).str());
+  log_.info(LogLine("agent_started")
+                .kv("version", CODEX_VERSION)
+                .kv("pid", ::getpid())
+                .kv("metrics", metrics_url_)
+                .str());
+  for (const auto& warning : config_.warnings)
+    log_.warning(LogLine("config_warning").kv("text", warning).str());
   sd_notify(0, "READY=1");
   sd_event_set_watchdog(loop_.raw(), 1);
   if (!options_.ready_fd) return;
@@ -219,10 +234,11 @@ void Agent::add_collectors(AgentSnapshot& agent) {
   CollectorSnapshot process{"process", true, 0}, io{"io", true, 0};
   std::uint64_t errors = 0;
   for (const auto& backend : backends_) {
-    process.duration_seconds += to_seconds(backend->sample_cost());
-    io.success = io.success && backend->usage().io_readable;
-    process.success = process.success && !backend->usage().truncated;
-    errors += backend->usage().read_errors;
+    const auto& seen = backend->sampler().last();
+    process.duration_seconds += to_seconds(backend->sampler().cost());
+    process.success = process.success && !seen.truncated;
+    io.success = io.success && seen.io_readable;
+    errors += seen.read_errors;
   }
   agent.collectors = {process, io};
   agent.collect_errors = {{"process", errors}};

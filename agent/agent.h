@@ -20,15 +20,15 @@ namespace codex {
 
 /// How the daemon was started.
 struct AgentOptions {
-  bool start_backends = false;   ///< start all of them at once
-  std::optional<int> ready_fd;   ///< write one byte here when commands are taken, then work in the background
+  bool start_backends = false;  ///< start all of them at once
+  std::optional<int> ready_fd;  ///< write one byte here when commands are taken, then work in the background
 };
 
 /// The whole agent. Members are in dependency order: construction is start-up, destruction is shut-down.
 class Agent {
  public:
-  /// Takes the directory's lock, binds the metrics port and the control socket. Throws std::runtime_error with a
-  /// message for the operator when the agent cannot work here; nothing has been started then.
+  /// Takes the directory's lock, binds the metrics port and the control socket. Throws std::runtime_error
+  /// with a message for the operator when the agent cannot work here; nothing has been started then.
   Agent(Config config, AgentOptions options);
 
   /// Works until SIGTERM, SIGINT or a shutdown command, stops every backend, and returns the exit code.

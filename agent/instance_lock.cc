@@ -14,7 +14,8 @@ namespace codex {
 InstanceLock::InstanceLock(const std::filesystem::path& state_directory) {
   const auto path = state_directory / "lock";
   file_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file_) throw std::runtime_error("cannot open " + path.string() + ": " + std::system_category().message(errno));
+  if (!file_)
+    throw std::runtime_error("cannot open " + path.string() + ": " + std::system_category().message(errno));
   if (::flock(file_.get(), LOCK_EX | LOCK_NB) < 0) {
     char text[32] = {};
     const auto n = ::pread(file_.get(), text, sizeof text - 1, 0);

@@ -6,9 +6,9 @@
 
 namespace codex {
 
-/// Makes sure that one agent works in a state directory: a flock(2) on STATE_DIRECTORY/lock, held for life and
-/// never inherited by a child. The file's first line is our pid, for people and for the CLI's messages; nothing is
-/// ever signalled because of it.
+/// Makes sure that one agent works in a state directory: a flock(2) on STATE_DIRECTORY/lock, held for life
+/// and never inherited by a child. The file's first line is our pid, for people and for the CLI's messages;
+/// nothing is ever signalled because of it.
 class InstanceLock {
  public:
   /// Throws std::runtime_error that names the other agent if there is one.

@@ -46,7 +46,8 @@ int run_agent(codex::Config config, const codex::AgentOptions& options) {
 
 }  // namespace
 
-/// The daemon behind the CLI: `codex-agentd [-C DIR] [--config FILE] run|check|ports|config-check|config-show`.
+/// The daemon behind the CLI: `codex-agentd [-C DIR] [--config FILE]
+/// run|check|ports|config-check|config-show`.
 int main(int argc, char** argv) {
   CLI::App app("The daemon of codex-agent; people use `codex-agent`.");
   std::string directory = ".", config_file;
@@ -64,7 +65,8 @@ int main(int argc, char** argv) {
   auto* ports = app.add_subcommand("ports", "who listens on the backends' ports");
   auto* config_check = app.add_subcommand("config-check", "validate the configuration");
   auto* config_show = app.add_subcommand("config-show", "print the effective configuration");
-  for (auto* command : {check, ports, config_check, config_show}) command->add_flag("--json", json, "print JSON");
+  for (auto* command : {check, ports, config_check, config_show})
+    command->add_flag("--json", json, "print JSON");
   for (auto* command : {check, ports}) command->add_option("names", names, "backends");
   try {
     app.parse(argc, argv);

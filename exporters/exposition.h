@@ -27,7 +27,8 @@ struct ExpositionExtras {
 };
 
 /// The complete /metrics page. Deterministic: families in catalogue order, series sorted.
-std::string render_exposition(const Snapshot& snapshot, const ExpositionExtras& extras, ExpositionFormat format);
+std::string render_exposition(const Snapshot& snapshot, const ExpositionExtras& extras,
+                              ExpositionFormat format);
 
 /// gzip (RFC 1952) of `text`.
 std::string gzip(std::string_view text);

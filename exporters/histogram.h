@@ -7,7 +7,8 @@
 
 namespace codex {
 
-/// A Prometheus classic histogram as a plain value. Bounds are upper limits in ascending order; +Inf is implied.
+/// A Prometheus classic histogram as a plain value. Bounds are upper limits in ascending order; +Inf is
+/// implied.
 class Histogram {
  public:
   explicit Histogram(std::span<const double> bounds)

@@ -18,11 +18,11 @@ namespace codex {
 
 /// One complete request, as the routes see it.
 struct HttpRequest {
-  std::string method, path;                   ///< path without the query
-  std::map<std::string, std::string> query;   ///< decoded
-  std::string body;                           ///< "" on TCP
+  std::string method, path;                             ///< path without the query
+  std::map<std::string, std::string> query;             ///< decoded
+  std::string body;                                     ///< "" on TCP
   std::function<std::string(const char* name)> header;  ///< "" if absent; only while the handler runs
-  std::optional<uid_t> peer_uid;              ///< Unix socket only (SO_PEERCRED, unix(7))
+  std::optional<uid_t> peer_uid;                        ///< Unix socket only (SO_PEERCRED, unix(7))
 };
 
 struct HttpResponse {
@@ -45,8 +45,8 @@ class HttpRoutes {
   ~HttpRoutes();
   HttpRoutes(HttpRoutes&&) noexcept;
 
-  /// `pattern`: as httplib takes it, e.g. R"(/v1/operations/(\d+))"; captures arrive as query["1"], query["2"] ...
-  /// GET serves HEAD too.
+  /// `pattern`: as httplib takes it, e.g. R"(/v1/operations/(\d+))"; captures arrive as query["1"],
+  /// query["2"] ... GET serves HEAD too.
   void get(const std::string& pattern, HttpHandler handler);
   void post(const std::string& pattern, HttpHandler handler);
 
@@ -62,8 +62,8 @@ class HttpRoutes {
 /// Limits of one front; the defaults are for the metrics port.
 struct HttpLimits {
   std::size_t head_bytes = 8 * 1024;
-  std::size_t body_bytes = 0;               ///< 0: a request with a body is refused with 405 or 413
-  std::size_t connections = 256;            ///< one more evicts the oldest
+  std::size_t body_bytes = 0;     ///< 0: a request with a body is refused with 405 or 413
+  std::size_t connections = 256;  ///< one more evicts the oldest
   Duration request_deadline = std::chrono::seconds(3);   ///< from accept to the last byte of the request
   Duration response_deadline = std::chrono::seconds(3);  ///< to write the answer
   Duration park_limit = std::chrono::seconds(20);
@@ -71,7 +71,7 @@ struct HttpLimits {
 
 /// Label values of codex_agent_http_requests_total: these paths, anything else is kOtherHttpHandler.
 inline constexpr std::string_view kOtherHttpHandler = "other";
-inline constexpr std::string_view kHttpHandlers[] = {"/metrics",   "/",         "/api/v1/status",
+inline constexpr std::string_view kHttpHandlers[] = {"/metrics",   "/",        "/api/v1/status",
                                                      "/-/healthy", "/-/ready", kOtherHttpHandler};
 /// Label values of codex_agent_http_rejected_connections_total. `accept`: accept4(2) itself failed.
 inline constexpr std::string_view kHttpRejections[] = {"deadline",  "limit",     "malformed",
@@ -85,18 +85,18 @@ struct HttpStats {
 };
 
 /// Accepts connections on our own loop, reads one complete request each, hands it to the routes, answers,
-/// closes. Slow, greedy or hostile clients cost a bounded buffer and are cut by a deadline; an accept error never
-/// ends it. One request a connection (`Connection: close`). Loop thread.
+/// closes. Slow, greedy or hostile clients cost a bounded buffer and are cut by a deadline; an accept error
+/// never ends it. One request a connection (`Connection: close`). Loop thread.
 class HttpFront {
  public:
   /// `listener`: bound and listening, non-blocking, CLOEXEC (see listen_tcp, listen_unix).
-  /// `allowed_hosts`: lower-case host names without port for the Host check (421 otherwise); empty = no check.
-  /// `allowed_uid`: on a Unix socket, peers with another uid (but 0) are closed at once.
+  /// `allowed_hosts`: lower-case host names without port for the Host check (421 otherwise); empty = no
+  /// check. `allowed_uid`: on a Unix socket, peers with another uid (but 0) are closed at once.
   HttpFront(EventLoop& loop, UniqueFd listener, const HttpRoutes& routes, HttpLimits limits,
             std::vector<std::string> allowed_hosts, std::optional<uid_t> allowed_uid);
   ~HttpFront();
 
-  void wake_parked();            ///< something changed: ask the parked requests again
+  void wake_parked();  ///< something changed: ask the parked requests again
   [[nodiscard]] const HttpStats& stats() const;
 
  private:

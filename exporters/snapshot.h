@@ -25,10 +25,9 @@ inline constexpr std::string_view kStates[] = {"stopped", "starting", "running",
                                                "hung",    "stopping", "backoff", "failed"};
 inline constexpr std::string_view kStartFailureReasons[] = {"exec_error", "early_exit", "ready_timeout",
                                                             "aborted"};
-inline constexpr std::string_view kRestartReasons[] = {"exit",        "crash",           "hang",
-                                                       "probe_failure", "startup_timeout", "memory_limit",
-                                                       "oom_kill",    "dependency",      "config_change",
-                                                       "manual"};
+inline constexpr std::string_view kRestartReasons[] = {
+    "exit",         "crash",    "hang",       "probe_failure", "startup_timeout",
+    "memory_limit", "oom_kill", "dependency", "config_change", "manual"};
 inline constexpr std::string_view kExitOutcomes[] = {"exit_zero", "exit_nonzero", "signal"};
 inline constexpr std::string_view kStartupPhases[] = {"spawn", "listen", "database", "respond"};
 inline constexpr std::string_view kProcessStates[] = {"running", "sleeping", "disk_sleep", "stopped",
@@ -41,8 +40,8 @@ inline constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "e
 using Counts = std::map<std::string, std::uint64_t, std::less<>>;
 
 struct LastExit {
-  std::string outcome;             ///< one of kExitOutcomes
-  int code = 0;                    ///< exit code, or 128 + signal number as shells show it
+  std::string outcome;                ///< one of kExitOutcomes
+  int code = 0;                       ///< exit code, or 128 + signal number as shells show it
   std::optional<std::string> signal;  ///< "SIGKILL"
   WallTime at{};
 };
@@ -58,8 +57,8 @@ struct PortSnapshot {
   std::uint16_t number = 0;
   bool listening = false;
   std::optional<int> owner_pid;
-  std::string owner_command;       ///< "node"; safe to show
-  bool ours = false;               ///< the owner is in the backend's tree
+  std::string owner_command;  ///< "node"; safe to show
+  bool ours = false;          ///< the owner is in the backend's tree
   std::optional<std::uint32_t> accept_queue;
 };
 
@@ -73,8 +72,8 @@ struct ProbeSnapshot {
   int consecutive_failures = 0;
   std::string detail;
   std::uint64_t attempts = 0;
-  Counts failures;                     ///< by reason, all reasons present
-  Histogram duration{kProbeBounds};    ///< successes only
+  Counts failures;                                     ///< by reason, all reasons present
+  Histogram duration{kProbeBounds};                    ///< successes only
   std::vector<std::pair<std::string, double>> phases;  ///< of the last attempt, seconds
   std::optional<WallTime> last_attempt, last_success;
   std::optional<int> http_status;           ///< set for kind http once attempted
@@ -83,7 +82,8 @@ struct ProbeSnapshot {
 
 struct StartupSnapshot {
   std::optional<double> duration_seconds;  ///< of the last completed start
-  std::vector<std::pair<std::string, double>> phases;  ///< reached phases, seconds, in order; they sum to the duration
+  std::vector<std::pair<std::string, double>>
+      phases;                              ///< reached phases, seconds, in order; they sum to the duration
   std::optional<std::string> waiting_for;  ///< while starting: the phase under way
   std::vector<std::pair<std::string, double>> progress;  ///< while starting: phases reached so far, seconds
 };
@@ -93,6 +93,7 @@ struct ResourceSnapshot {
   std::uint64_t processes = 0, threads = 0;
   std::map<std::string, std::uint64_t> process_states;  ///< all of kProcessStates
   double cpu_user_seconds = 0, cpu_system_seconds = 0;
+  std::optional<double> cpu_ratio;  ///< cores in use since the last look; nullopt before the second one
   std::uint64_t resident_bytes = 0, virtual_bytes = 0, swap_bytes = 0;
   std::optional<std::uint64_t> proportional_bytes;
   std::uint64_t open_fds = 0;
@@ -103,7 +104,7 @@ struct ResourceSnapshot {
 };
 
 struct OutputSnapshot {
-  Counts lines, bytes;         ///< by stream
+  Counts lines, bytes;  ///< by stream
   std::uint64_t dropped_bytes = 0;
   std::optional<WallTime> last_output;
 };
@@ -117,21 +118,21 @@ struct HangSnapshot {
 
 struct BackendSnapshot {
   std::string name;
-  std::string state;                  ///< one of kStates
-  std::string health;                 ///< "unknown" "healthy" "degraded" "hung"
-  std::string health_reason;          ///< "" or e.g. "database: refused"
+  std::string state;          ///< one of kStates
+  std::string health;         ///< "unknown" "healthy" "degraded" "hung"
+  std::string health_reason;  ///< "" or e.g. "database: refused"
   bool desired_running = false;
   bool ready = false;
-  std::optional<int> pid;             ///< root process
+  std::optional<int> pid;  ///< root process
   std::uint64_t generation = 0;
   std::optional<WallTime> started_at;
   std::optional<double> uptime_seconds;
-  Counts restarts;                    ///< by reason
+  Counts restarts;  ///< by reason
   std::uint64_t starts = 0;
   Counts start_failures, exits, stop_signals, state_entries;
   std::optional<LastExit> last_exit;
   std::optional<LastTransition> last_transition;
-  double backoff_seconds = 0;         ///< delay before the pending automatic restart, 0 without one
+  double backoff_seconds = 0;  ///< delay before the pending automatic restart, 0 without one
   std::optional<WallTime> next_attempt;
   std::optional<PortSnapshot> port;
   std::vector<ProbeSnapshot> probes;
@@ -139,12 +140,12 @@ struct BackendSnapshot {
   Histogram startup_duration{kStartupBounds};
   double startup_timeout_seconds = 0;
   Histogram recovery_duration{kRecoveryBounds};
-  std::optional<ResourceSnapshot> resources;   ///< nullopt while nothing runs
-  ResourceSnapshot totals;                     ///< counters for the exposition; gauges 0 while nothing runs
+  std::optional<ResourceSnapshot> resources;  ///< nullopt while nothing runs
+  ResourceSnapshot totals;                    ///< counters for the exposition; gauges 0 while nothing runs
   OutputSnapshot output;
   std::optional<HangSnapshot> hang;
-  std::string log_file;               ///< absolute path of the backend's output
-  std::string problem;                ///< "" or one line: what is wrong, the cause, the next command
+  std::string log_file;  ///< absolute path of the backend's output
+  std::string problem;   ///< "" or one line: what is wrong, the cause, the next command
 };
 
 /// Success and cost of one source of data, codex_agent_scrape_collector_*.
@@ -162,9 +163,9 @@ struct AgentSnapshot {
   bool config_ok = true;
   WallTime config_loaded_at{};
   std::vector<CollectorSnapshot> collectors;
-  Counts collect_errors;   ///< by source
-  Counts log_messages;     ///< by level, all of kLogLevels
-  std::string log_error;   ///< "" or why lines of our own log are dropped
+  Counts collect_errors;  ///< by source
+  Counts log_messages;    ///< by level, all of kLogLevels
+  std::string log_error;  ///< "" or why lines of our own log are dropped
 };
 
 struct Snapshot {

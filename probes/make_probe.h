@@ -23,10 +23,10 @@ struct ListenerHolder {
 /// What probes share. Everything outlives the probes. Loop thread.
 struct ProbeContext {
   EventLoop& loop;
-  Worker& resolver;              ///< for name resolution of libraries that would block
+  Worker& resolver;  ///< for name resolution of libraries that would block
   SockDiag& sock_diag;
   const Redactor& redactor;
-  class CurlMulti& curl;         ///< probes/curl_multi.h
+  class CurlMulti& curl;                                     ///< probes/curl_multi.h
   std::function<ListenerHolder(const Listener&)> holder_of;  ///< set per backend
 };
 

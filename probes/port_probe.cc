@@ -151,8 +151,8 @@ void PortProbe::connect_next() {
 
 void PortProbe::connected() {
   const bool self = is_self_connected(socket_.get());
-  // A reset would show up as an error in the log of some servers (Python's, say); but to leave a connection with
-  // itself in TIME_WAIT would keep the backend from its own port.
+  // A reset would show up as an error in the log of some servers (Python's, say); but to leave a connection
+  // with itself in TIME_WAIT would keep the backend from its own port.
   if (self) close_with_reset(socket_);
   socket_.reset();
   if (self) {

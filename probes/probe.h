@@ -16,11 +16,22 @@ enum class Outcome { kSuccess, kFailure, kUnknown };
 
 /// Why an attempt failed: the closed set of label `reason` of codex_agent_probe_failures_total.
 enum class Reason {
-  kNone, kTimeout, kRefused, kReset, kResolve, kTls, kStatus, kBody, kProtocol, kAuth, kQuery, kInternal,
+  kNone,
+  kTimeout,
+  kRefused,
+  kReset,
+  kResolve,
+  kTls,
+  kStatus,
+  kBody,
+  kProtocol,
+  kAuth,
+  kQuery,
+  kInternal,
 };
 inline constexpr Reason kFailureReasons[] = {
-    Reason::kTimeout, Reason::kRefused, Reason::kReset, Reason::kResolve, Reason::kTls, Reason::kStatus,
-    Reason::kBody, Reason::kProtocol, Reason::kAuth, Reason::kQuery, Reason::kInternal};
+    Reason::kTimeout, Reason::kRefused,  Reason::kReset, Reason::kResolve, Reason::kTls,     Reason::kStatus,
+    Reason::kBody,    Reason::kProtocol, Reason::kAuth,  Reason::kQuery,   Reason::kInternal};
 
 /// Parts of one attempt, consecutive. A phase that was not reached is absent, not zero.
 enum class Phase { kResolve, kConnect, kTls, kProcessing, kTransfer, kAuth, kQuery };
@@ -38,11 +49,12 @@ struct PhaseTime {
 struct ProbeResult {
   Outcome outcome = Outcome::kUnknown;
   Reason reason = Reason::kNone;
-  Duration elapsed{0};             ///< never above the deadline by more than a loop turn, whatever the peer does
+  Duration elapsed{0};  ///< never above the deadline by more than a loop turn, whatever the peer does
   std::vector<PhaseTime> phases;
-  std::string detail;              ///< one line for a person, already safe to show: "GET /health 503", "pid 4711 (python3) listens"
-  std::optional<int> http_status;          ///< http: status of the answer, 0 when there was none
-  std::optional<std::uint64_t> body_bytes; ///< http: body bytes read
+  std::string detail;  ///< one line for a person, already safe to show: "GET /health 503", "pid 4711
+                       ///< (python3) listens"
+  std::optional<int> http_status;           ///< http: status of the answer, 0 when there was none
+  std::optional<std::uint64_t> body_bytes;  ///< http: body bytes read
 };
 
 /// One question to a backend or a dependency. Knows no schedule, threshold, metric or log. Loop thread.

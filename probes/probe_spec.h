@@ -13,7 +13,8 @@
 namespace codex {
 
 enum class ProbeKind { kPort, kHttp, kDatabase };
-/// As in Kubernetes: `startup` gates the other two; a failing `liveness` restarts, a failing `readiness` degrades.
+/// As in Kubernetes: `startup` gates the other two; a failing `liveness` restarts, a failing `readiness`
+/// degrades.
 enum class ProbeRole { kStartup, kLiveness, kReadiness };
 
 std::string_view to_string(ProbeKind kind);  ///< "port" "http" "database"
@@ -21,12 +22,12 @@ std::string_view to_string(ProbeRole role);  ///< "startup" "liveness" "readines
 
 struct HttpExpectation {
   std::vector<std::pair<int, int>> status = {{200, 399}};  ///< inclusive ranges that count as success
-  std::string body_contains;                        ///< "" = any
-  std::string body_regex;                           ///< "" = any; POSIX extended (regcomp(3)), checked at load
+  std::string body_contains;                               ///< "" = any
+  std::string body_regex;  ///< "" = any; POSIX extended (regcomp(3)), checked at load
   std::vector<std::pair<std::string, std::string>> headers;  ///< sent with the request
-  bool follow_redirects = false;                    ///< at most 5, same host only
+  bool follow_redirects = false;                             ///< at most 5, same host only
   bool tls_verify = true;
-  std::string ca_file;                              ///< "" = the system's
+  std::string ca_file;  ///< "" = the system's
 };
 
 /// One configured probe. Durations are validated at load: 0 < timeout, 0 < period.
@@ -47,7 +48,8 @@ struct ProbeSpec {
   /// http: absolute http:// or https:// URL. database: postgres:, postgresql: or sqlite: URL.
   Secret url;
   HttpExpectation http;
-  std::string target;  ///< the URL or host:port without user info and secrets; label of codex_agent_probe_info
+  std::string
+      target;  ///< the URL or host:port without user info and secrets; label of codex_agent_probe_info
 };
 
 }  // namespace codex

@@ -188,12 +188,13 @@ int run_change_command(const CommandContext& context) {
   UniqueFd agent = open_agent(context);
   auto reply = ask(invocation.verb);
   if (reply.trouble == Trouble::kNoAgent) {
-    // A socket without an agent means that one was killed: a new one finds what it left running, and stops it.
+    // A socket without an agent means that one was killed: a new one finds what it left running, and stops
+    // it.
     const bool killed = std::filesystem::exists(context.locations.state_directory / "control.sock");
     if (!starts(invocation.verb) && !killed) return answer_without_agent(context);
     if (const int code = start_agent(context, until); code != kExitOk) return code;
     agent = open_agent(context);
-    reply = ask(starts(invocation.verb) ? "start" : invocation.verb);
+    reply = ask(invocation.verb);
   }
   if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
   const auto operation = parse_operation_id(reply.body);

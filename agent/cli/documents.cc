@@ -88,6 +88,7 @@ ResourceStatus resources_of(const Json& json) {
   resources.threads = integer(json, "threads");
   resources.resident_bytes = integer(json, "resident_memory_bytes");
   resources.open_fds = integer(json, "open_fds");
+  resources.cpu_ratio = number(json, "cpu_ratio");
   resources.cpu_seconds = number(json, "cpu_seconds_total");
   const auto user = number(json, "cpu_user_seconds_total");
   const auto system = number(json, "cpu_system_seconds_total");

@@ -31,6 +31,7 @@ struct ProbeStatus {
 struct ResourceStatus {
   std::optional<std::int64_t> processes, threads, resident_bytes, open_fds;
   std::optional<double> cpu_seconds;
+  std::optional<double> cpu_ratio;  ///< cores in use
 };
 
 struct BackendStatus {

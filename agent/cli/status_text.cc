@@ -170,12 +170,16 @@ std::string headline(const BackendStatus& backend, bool colour) {
          "\n";
 }
 
+std::string fixed(double value, int digits) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
+  return text.data();
+}
+
 std::string startup_line(const BackendStatus& backend) {
   std::string phases;
   for (const auto& [name, seconds] : backend.startup_phases) {
-    std::array<char, 32> number{};
-    std::snprintf(number.data(), number.size(), "%.2f", seconds);
-    phases += (phases.empty() ? "" : ", ") + name + " " + number.data();
+    phases += (phases.empty() ? "" : ", ") + name + " " + fixed(seconds, 2);
   }
   if (backend.state == "starting") {
     const std::string waiting = backend.waiting_for.empty() ? "" : "waiting for " + backend.waiting_for;
@@ -183,8 +187,16 @@ std::string startup_line(const BackendStatus& backend) {
     return facts.empty() ? "" : "  starting: " + facts + "\n";
   }
   if (!backend.startup_seconds || !is_running(backend)) return "";
-  return "  started in " + format_seconds(*backend.startup_seconds) + (phases.empty() ? "" : ": " + phases) +
+  return "  started in " + fixed(*backend.startup_seconds, 2) + " s" + (phases.empty() ? "" : ": " + phases) +
          "\n";
+}
+
+/// What it uses now, and what it has used in all.
+std::string cpu_words(const ResourceStatus& used) {
+  const std::string total = used.cpu_seconds ? fixed(*used.cpu_seconds, 1) + " s in all" : "";
+  if (!used.cpu_ratio) return total.empty() ? "" : "CPU " + total;
+  const std::string now = "CPU " + fixed(*used.cpu_ratio * 100, 1) + " %";
+  return total.empty() ? now : now + " (" + total + ")";
 }
 
 std::string resource_line(const BackendStatus& backend) {
@@ -197,8 +209,7 @@ std::string resource_line(const BackendStatus& backend) {
     memory = memory.empty() ? processes : memory + " in " + processes;
   }
   const std::string line =
-      joined({memory, used.cpu_seconds ? "CPU time " + format_seconds(*used.cpu_seconds) : "",
-              used.open_fds ? "fds " + std::to_string(*used.open_fds) : "",
+      joined({memory, cpu_words(used), used.open_fds ? "fds " + std::to_string(*used.open_fds) : "",
               used.threads ? "threads " + std::to_string(*used.threads) : ""},
              kGap);
   return line.empty() ? "" : "  " + line + "\n";

@@ -71,7 +71,8 @@ void print_line(const Check& check) {
 
 }  // namespace
 
-std::vector<const BackendConfig*> select_backends(const Config& config, const std::vector<std::string>& names) {
+std::vector<const BackendConfig*> select_backends(const Config& config,
+                                                  const std::vector<std::string>& names) {
   std::vector<const BackendConfig*> chosen;
   if (names.empty()) {
     for (const auto& backend : config.backends) chosen.push_back(&backend);
@@ -84,7 +85,8 @@ std::vector<const BackendConfig*> select_backends(const Config& config, const st
       known += (known.empty() ? "" : ", ") + backend.name;
     }
     if (found == nullptr) {
-      std::fprintf(stderr, "no backend is named \"%s\"; there are: %s\n", escape_for_display(name, 64).c_str(), known.c_str());
+      std::fprintf(stderr, "no backend is named \"%s\"; there are: %s\n",
+                   escape_for_display(name, 64).c_str(), known.c_str());
       return {};
     }
     chosen.push_back(found);
@@ -123,13 +125,16 @@ int check_command(const Config& config, const std::vector<std::string>& names, b
 
 int config_check_command(const Config& config, bool json) {
   if (json) {
-    const Json document{{"schema", 1}, {"valid", true}, {"file", config.file.string()}, {"warnings", config.warnings}};
+    const Json document{
+        {"schema", 1}, {"valid", true}, {"file", config.file.string()}, {"warnings", config.warnings}};
     std::printf("%s\n", document.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
     return 0;
   }
   for (const auto& warning : config.warnings) std::printf("warning: %s\n", warning.c_str());
-  const std::string where = config.file.empty() ? "defaults for " + config.project_directory.string() : config.file.string();
-  std::printf("ok: %s, %zu backend%s\n", where.c_str(), config.backends.size(), config.backends.size() == 1 ? "" : "s");
+  const std::string where =
+      config.file.empty() ? "defaults for " + config.project_directory.string() : config.file.string();
+  std::printf("ok: %s, %zu backend%s\n", where.c_str(), config.backends.size(),
+              config.backends.size() == 1 ? "" : "s");
   return 0;
 }
 

@@ -42,9 +42,10 @@ void print_line(const BackendConfig& backend, const Json& listener) {
                               : "pid " + std::to_string(listener["pid"].get<int>()) + "  " +
                                     listener["command"].get<std::string>() + "  (user " +
                                     listener["user"].get<std::string>() + ")";
-  std::printf("%-16s %5u  %-15s queue %d/%d  %s  %s\n", backend.name.c_str(), static_cast<unsigned>(*backend.port),
-              listener["address"].get<std::string>().c_str(), listener["accept_queue"].get<int>(),
-              listener["backlog"].get<int>(), listener["ours"].get<bool>() ? "ours    " : "stranger", who.c_str());
+  std::printf("%-16s %5u  %-15s queue %d/%d  %s  %s\n", backend.name.c_str(),
+              static_cast<unsigned>(*backend.port), listener["address"].get<std::string>().c_str(),
+              listener["accept_queue"].get<int>(), listener["backlog"].get<int>(),
+              listener["ours"].get<bool>() ? "ours    " : "stranger", who.c_str());
 }
 
 }  // namespace
@@ -62,7 +63,8 @@ int ports_command(const Config& config, const std::vector<std::string>& names, b
       if (!json) print_line(*backend, entry["listeners"].back());
     }
     if (!json && entry["listeners"].empty()) {
-      std::printf("%-16s %5u  nothing listens\n", backend->name.c_str(), static_cast<unsigned>(*backend->port));
+      std::printf("%-16s %5u  nothing listens\n", backend->name.c_str(),
+                  static_cast<unsigned>(*backend->port));
     }
     document["ports"].push_back(entry);
   }

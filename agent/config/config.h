@@ -20,34 +20,35 @@ enum class HangAction { kRestart, kReport };
 
 struct RestartConfig {
   RestartPolicy policy = RestartPolicy::kAlways;
-  Duration initial_delay{0};                         ///< before the first restart after stable uptime
+  Duration initial_delay{0};  ///< before the first restart after stable uptime
   Duration max_delay = std::chrono::seconds(30);
-  double factor = 2;                                 ///< from the second restart on: 1 s, then times factor
-  int start_limit = 5;                               ///< automatic starts ...
+  double factor = 2;    ///< from the second restart on: 1 s, then times factor
+  int start_limit = 5;  ///< automatic starts ...
   Duration start_limit_interval = std::chrono::seconds(60);  ///< ... in this time; one more is `failed`
-  Duration stable_after = std::chrono::seconds(10);  ///< uptime that forgets earlier failures
-  Duration retry_interval = std::chrono::minutes(5); ///< slow retry out of `failed`; 0 = never
+  Duration stable_after = std::chrono::seconds(10);          ///< uptime that forgets earlier failures
+  Duration retry_interval = std::chrono::minutes(5);         ///< slow retry out of `failed`; 0 = never
 };
 
 struct BackendConfig {
-  std::string name;                        ///< [a-z0-9][a-z0-9_-]*, label `backend`
-  std::vector<std::string> command;        ///< argv, never a shell line
-  std::filesystem::path directory;         ///< absolute working directory of the child
-  std::map<std::string, std::string> environment;  ///< complete block for the child, without the agent's own variables
+  std::string name;                  ///< [a-z0-9][a-z0-9_-]*, label `backend`
+  std::vector<std::string> command;  ///< argv, never a shell line
+  std::filesystem::path directory;   ///< absolute working directory of the child
+  std::map<std::string, std::string>
+      environment;  ///< complete block for the child, without the agent's own variables
   std::map<std::string, std::string> own_environment;  ///< [backend.NAME.env] alone, to show
-  std::filesystem::path env_file;          ///< absolute; "" if none was read
+  std::filesystem::path env_file;                      ///< absolute; "" if none was read
   std::optional<std::uint16_t> port;
   Duration start_timeout = std::chrono::seconds(60);
-  int stop_signal = 15;                    ///< SIGTERM
+  int stop_signal = 15;  ///< SIGTERM
   Duration stop_timeout = std::chrono::seconds(2);
   RestartConfig restart;
   HangAction hang_action = HangAction::kRestart;
-  std::vector<ProbeSpec> probes;           ///< port, http, database first, then the named ones
+  std::vector<ProbeSpec> probes;               ///< port, http, database first, then the named ones
   std::map<std::string, std::string> url_env;  ///< by probe: the variable that gave its URL
-  std::filesystem::path output_file;       ///< logs/server.log
+  std::filesystem::path output_file;           ///< logs/server.log
   std::uint64_t output_max_bytes = 10 * 1024 * 1024;
   int output_keep = 5;
-  std::filesystem::path pid_file;          ///< logs/server.pid
+  std::filesystem::path pid_file;  ///< logs/server.pid
   bool collect_pss = false;
 };
 
@@ -62,9 +63,9 @@ struct AgentConfig {
 };
 
 struct Config {
-  std::filesystem::path file;         ///< "" with zero configuration
+  std::filesystem::path file;  ///< "" with zero configuration
   std::filesystem::path project_directory;
-  std::filesystem::path state_directory;   ///< .codex-agent beside the file, or /run/codex-agent
+  std::filesystem::path state_directory;  ///< .codex-agent beside the file, or /run/codex-agent
   AgentConfig agent;
   std::vector<BackendConfig> backends;
   Redactor redactor;                  ///< knows every secret of this configuration
@@ -82,9 +83,10 @@ struct ConfigError {
 std::string to_string(const ConfigError& error);
 
 struct LoadOptions {
-  std::filesystem::path project_directory;          ///< -C, default the working directory
-  std::optional<std::filesystem::path> config_file; ///< --config; else codex-agent.toml in the project, if there
-  std::map<std::string, std::string> environment;   ///< of this process
+  std::filesystem::path project_directory;  ///< -C, default the working directory
+  std::optional<std::filesystem::path>
+      config_file;  ///< --config; else codex-agent.toml in the project, if there
+  std::map<std::string, std::string> environment;  ///< of this process
 };
 
 struct LoadResult {

@@ -47,12 +47,14 @@ std::variant<std::vector<Backend*>, HttpResponse> named_backends(const HttpReque
   std::vector<Backend*> chosen;
   for (const auto& name : names) {
     if (!name.is_string()) return error(400, "`backends` must be an array of names");
-    const auto found = std::find_if(all.begin(), all.end(),
-                                    [&](const Backend* backend) { return backend->name() == name.get<std::string>(); });
+    const auto found = std::find_if(all.begin(), all.end(), [&](const Backend* backend) {
+      return backend->name() == name.get<std::string>();
+    });
     if (found == all.end()) {
       std::string known;
       for (const auto* backend : all) known += (known.empty() ? "" : ", ") + backend->name();
-      return error(404, "no backend is named \"" + escape_for_display(name.get<std::string>(), 64) + "\"; there are: " + known);
+      return error(404, "no backend is named \"" + escape_for_display(name.get<std::string>(), 64) +
+                            "\"; there are: " + known);
     }
     if (std::find(chosen.begin(), chosen.end(), *found) == chosen.end()) chosen.push_back(*found);
   }
@@ -115,7 +117,8 @@ void add_control_routes(HttpRoutes& routes, ControlContext context) {
   }
   routes.get(R"(/v1/operations/(\d+))",
              [shared](const HttpRequest& request) { return operation_response(request, *shared); });
-  routes.get("/v1/events", [shared](const HttpRequest& request) { return events_response(request, *shared); });
+  routes.get("/v1/events",
+             [shared](const HttpRequest& request) { return events_response(request, *shared); });
   routes.get("/v1/status", [shared](const HttpRequest&) {
     HttpResponse response;
     response.body = render_status(*shared->snapshot());

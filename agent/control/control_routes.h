@@ -30,8 +30,10 @@
 ///
 ///   GET /v1/status                            the status document, as GET /api/v1/status on TCP
 ///
-///   GET /v1/events?after=SEQ&wait=1           {"events": [{"seq","at","backend","event","from","to","reason",
-///       "detail"}...], "last": SEQ}; with wait=1 waits (at most 20 s) while there is none. `at` is RFC 3339, UTC.
+///   GET /v1/events?after=SEQ&wait=1           {"events":
+///   [{"seq","at","backend","event","from","to","reason",
+///       "detail"}...], "last": SEQ}; with wait=1 waits (at most 20 s) while there is none. `at` is RFC 3339,
+///       UTC.
 ///
 /// Errors are {"error": "one line for a person"}.
 

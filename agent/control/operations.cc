@@ -36,15 +36,18 @@ Verdict judge_stop(const Backend& backend) {
 Verdict judge_start(const Backend& backend) {
   const auto& life = backend.lifecycle();
   switch (life.state()) {
-    case State::kRunning: return {true, kCommandOk, backend.summary()};
+    case State::kRunning:
+      return {true, kCommandOk, backend.summary()};
     case State::kFailed:
       return {true, life.cause() == Cause::kPortTaken ? kCommandRefused : kCommandFailed, backend.summary()};
-    case State::kStopped: return {true, kCommandFailed, "stopped before it was ready"};
+    case State::kStopped:
+      return {true, kCommandFailed, "stopped before it was ready"};
     case State::kStopping:
       if (!life.desired_running()) return {true, kCommandFailed, "a later stop won"};
       return {};
     case State::kStarting:
-    case State::kBackoff: return {};
+    case State::kBackoff:
+      return {};
   }
   return {};
 }
@@ -53,16 +56,21 @@ Verdict judge_start(const Backend& backend) {
 
 std::string_view to_string(Command command) {
   switch (command) {
-    case Command::kStart: return "start";
-    case Command::kStop: return "stop";
-    case Command::kRestart: return "restart";
-    case Command::kShutdown: return "shutdown";
+    case Command::kStart:
+      return "start";
+    case Command::kStop:
+      return "stop";
+    case Command::kRestart:
+      return "restart";
+    case Command::kShutdown:
+      return "shutdown";
   }
   return "";
 }
 
 bool Operation::done() const {
-  return std::all_of(results.begin(), results.end(), [](const OperationResult& result) { return result.done; });
+  return std::all_of(results.begin(), results.end(),
+                     [](const OperationResult& result) { return result.done; });
 }
 
 Operations::Operations(EventLoop& loop) : loop_(loop) {}
@@ -79,10 +87,16 @@ const Operation& Operations::begin(Command command, const std::vector<Backend*>&
   for (Backend* backend : backends) {
     const bool was_running = backend->lifecycle().state() == State::kRunning;
     switch (command) {
-      case Command::kStart: backend->start(); break;
-      case Command::kRestart: backend->restart(); break;
+      case Command::kStart:
+        backend->start();
+        break;
+      case Command::kRestart:
+        backend->restart();
+        break;
       case Command::kStop:
-      case Command::kShutdown: backend->stop(); break;
+      case Command::kShutdown:
+        backend->stop();
+        break;
     }
     OperationResult result{backend, false, kCommandOk, {}};
     if (command == Command::kStart && was_running) {
@@ -104,7 +118,8 @@ bool Operations::follow() {
       story += result.backend->progress() + (result.done ? "." : ";");
     }
     news = true;
-    // A client that waits shows every phase, and a clock that moves, but not more often than an eye can follow.
+    // A client that waits shows every phase, and a clock that moves, but not more often than an eye can
+    // follow.
     if (story == operation.story && loop_.now() - operation.told < kRetell) continue;
     operation.story = std::move(story);
     operation.told = loop_.now();

@@ -34,8 +34,8 @@ struct Operation {
   std::uint64_t revision = 1;  ///< grows with every change that a waiting client should see
   std::vector<OperationResult> results;
   TimePoint deadline{};
-  std::string story;    ///< what a client was told last, in short
-  TimePoint told{};     ///< when
+  std::string story;  ///< what a client was told last, in short
+  TimePoint told{};   ///< when
   [[nodiscard]] bool done() const;
 };
 
@@ -47,7 +47,8 @@ class Operations {
   /// Carries `command` out on `backends` and follows it to its end.
   const Operation& begin(Command command, const std::vector<Backend*>& backends);
 
-  /// A backend changed, or a second has passed: look whether anything has ended. True while something is under way.
+  /// A backend changed, or a second has passed: look whether anything has ended. True while something is
+  /// under way.
   bool follow();
 
   [[nodiscard]] const Operation* find(std::uint64_t id) const;

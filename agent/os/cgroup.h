@@ -11,17 +11,17 @@
 
 namespace codex {
 
-/// A cgroup v2 directory of our own, without controllers: it lists a tree's processes exactly, kills them at once
-/// (cgroup.kill, Linux 5.14) and counts their CPU time (Documentation/admin-guide/cgroup-v2.rst).
-/// Loop thread.
+/// A cgroup v2 directory of our own, without controllers: it lists a tree's processes exactly, kills them at
+/// once (cgroup.kill, Linux 5.14) and counts their CPU time (Documentation/admin-guide/cgroup-v2.rst). Loop
+/// thread.
 class Cgroup {
  public:
   struct Cpu {
     double user_seconds = 0, system_seconds = 0;
   };
 
-  /// Makes (or takes over) the group `name` below the one we live in, wherever cgroup2 is mounted. nullopt where
-  /// that is not allowed or there is no cgroup v2: the caller then works without.
+  /// Makes (or takes over) the group `name` below the one we live in, wherever cgroup2 is mounted. nullopt
+  /// where that is not allowed or there is no cgroup v2: the caller then works without.
   static std::optional<Cgroup> create(const std::string& name);
 
   Cgroup(Cgroup&&) noexcept = default;

@@ -12,7 +12,9 @@ using Duration = std::chrono::nanoseconds;
 /// CLOCK_REALTIME, for timestamps that people and Prometheus read.
 using WallTime = std::chrono::system_clock::time_point;
 
-inline double to_seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+inline double to_seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
 
 /// Unix time in seconds.
 inline double to_unix_seconds(WallTime t) {

@@ -105,14 +105,13 @@ struct EventLoop::Core {
 EventLoop::EventLoop() : core_(std::make_shared<Core>()) {
   check_negative_errno("sd_event_new", sd_event_new(&core_->event));
   core_->wake = UniqueFd(check("eventfd", ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
-  check_negative_errno("sd_event_add_io",
-                       sd_event_add_io(
-                           core_->event, &core_->wake_source, core_->wake.get(), EPOLLIN,
-                           [](sd_event_source*, int, std::uint32_t, void* data) {
-                             static_cast<Core*>(data)->deliver_mail();
-                             return 0;
-                           },
-                           core_.get()));
+  check_negative_errno("sd_event_add_io", sd_event_add_io(
+                                              core_->event, &core_->wake_source, core_->wake.get(), EPOLLIN,
+                                              [](sd_event_source*, int, std::uint32_t, void* data) {
+                                                static_cast<Core*>(data)->deliver_mail();
+                                                return 0;
+                                              },
+                                              core_.get()));
 }
 
 EventLoop::~EventLoop() = default;
@@ -121,16 +120,22 @@ int EventLoop::run() {
   return check_negative_errno("sd_event_loop", sd_event_loop(core_->event));
 }
 
-void EventLoop::stop(int exit_code) { sd_event_exit(core_->event, exit_code); }
+void EventLoop::stop(int exit_code) {
+  sd_event_exit(core_->event, exit_code);
+}
 
 void EventLoop::run_once(Duration wait) {
   const auto usec = std::chrono::ceil<std::chrono::microseconds>(wait).count();
   check_negative_errno("sd_event_run", sd_event_run(core_->event, static_cast<std::uint64_t>(usec)));
 }
 
-TimePoint EventLoop::now() const { return iteration_time(core_->event); }
+TimePoint EventLoop::now() const {
+  return iteration_time(core_->event);
+}
 
-void EventLoop::post(std::function<void()> fn) { core_->post(std::move(fn)); }
+void EventLoop::post(std::function<void()> fn) {
+  core_->post(std::move(fn));
+}
 
 std::function<void(std::function<void()>)> EventLoop::poster() const {
   return [weak = std::weak_ptr<Core>(core_)](std::function<void()> fn) {
@@ -142,9 +147,13 @@ void EventLoop::on_error(std::function<void(std::string_view, std::string_view)>
   core_->on_error = std::move(handler);
 }
 
-const LoopStats& EventLoop::stats() const { return core_->stats; }
+const LoopStats& EventLoop::stats() const {
+  return core_->stats;
+}
 
-sd_event* EventLoop::raw() const { return core_->event; }
+sd_event* EventLoop::raw() const {
+  return core_->event;
+}
 
 // A watch's state is shared with the callback under way, so that the callback may destroy the watch.
 
@@ -160,7 +169,8 @@ struct Timer::Source {
   ~Source() { sd_event_source_disable_unref(source); }
 };
 
-Timer::Timer(EventLoop& loop, std::string name, std::function<void()> fire, Priority priority, Duration accuracy)
+Timer::Timer(EventLoop& loop, std::string name, std::function<void()> fire, Priority priority,
+             Duration accuracy)
     : source_(std::make_shared<Source>()) {
   source_->core = loop.core();
   source_->name = std::move(name);
@@ -192,15 +202,18 @@ Timer& Timer::operator=(Timer&&) noexcept = default;
 
 void Timer::arm_at(TimePoint when) {
   source_->due = when;
-  check_negative_errno("sd_event_source_set_time",
-                       sd_event_source_set_time(source_->source, to_usec(when)));
+  check_negative_errno("sd_event_source_set_time", sd_event_source_set_time(source_->source, to_usec(when)));
   check_negative_errno("sd_event_source_set_enabled",
                        sd_event_source_set_enabled(source_->source, SD_EVENT_ONESHOT));
 }
 
-void Timer::arm_after(Duration delay) { arm_at(iteration_time(source_->core->event) + delay); }
+void Timer::arm_after(Duration delay) {
+  arm_at(iteration_time(source_->core->event) + delay);
+}
 
-void Timer::disarm() { sd_event_source_set_enabled(source_->source, SD_EVENT_OFF); }
+void Timer::disarm() {
+  sd_event_source_set_enabled(source_->source, SD_EVENT_OFF);
+}
 
 bool Timer::armed() const {
   int enabled = 0;
@@ -224,20 +237,23 @@ FdWatch::FdWatch(EventLoop& loop, std::string name, int fd, std::uint32_t events
   source_->name = std::move(name);
   source_->ready = std::move(ready);
   source_->self = source_;
-  check_negative_errno("sd_event_add_io",
-                       sd_event_add_io(
-                           loop.raw(), &source_->source, fd, events,
-                           [](sd_event_source*, int, std::uint32_t revents, void* data) {
-                             const auto keep = static_cast<Source*>(data)->self.lock();
-                             if (keep) keep->core->guard(keep->name, [&] { keep->ready(revents); });
-                             return 0;
-                           },
-                           source_.get()));
+  check_negative_errno("sd_event_add_io", sd_event_add_io(
+                                              loop.raw(), &source_->source, fd, events,
+                                              [](sd_event_source*, int, std::uint32_t revents, void* data) {
+                                                const auto keep = static_cast<Source*>(data)->self.lock();
+                                                if (keep)
+                                                  keep->core->guard(keep->name,
+                                                                    [&] { keep->ready(revents); });
+                                                return 0;
+                                              },
+                                              source_.get()));
   sd_event_source_set_priority(source_->source, static_cast<int>(priority));
   sd_event_source_set_description(source_->source, source_->name.c_str());
 }
 
-FdWatch::~FdWatch() { reset(); }
+FdWatch::~FdWatch() {
+  reset();
+}
 FdWatch::FdWatch(FdWatch&&) noexcept = default;
 FdWatch& FdWatch::operator=(FdWatch&& other) noexcept {
   if (this != &other) {
@@ -282,15 +298,14 @@ SignalWatch::SignalWatch(EventLoop& loop, int signal_number, std::function<void(
   if (const int error = pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     throw std::system_error(error, std::system_category(), "pthread_sigmask");
   }
-  check_negative_errno("sd_event_add_signal",
-                       sd_event_add_signal(
-                           loop.raw(), &source_->source, signal_number,
-                           [](sd_event_source*, const signalfd_siginfo*, void* data) {
-                             auto* self = static_cast<Source*>(data);
-                             self->core->guard("signal", self->received);
-                             return 0;
-                           },
-                           source_.get()));
+  check_negative_errno("sd_event_add_signal", sd_event_add_signal(
+                                                  loop.raw(), &source_->source, signal_number,
+                                                  [](sd_event_source*, const signalfd_siginfo*, void* data) {
+                                                    auto* self = static_cast<Source*>(data);
+                                                    self->core->guard("signal", self->received);
+                                                    return 0;
+                                                  },
+                                                  source_.get()));
   sd_event_source_set_priority(source_->source, static_cast<int>(Priority::kUrgent));
 }
 

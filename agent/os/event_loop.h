@@ -26,7 +26,7 @@ enum class Priority : int {
 struct LoopStats {
   static constexpr std::array<double, 8> kLagBounds = {.001, .005, .01, .05, .1, .5, 1, 5};
   std::array<std::uint64_t, kLagBounds.size() + 1> lag_counts{};  ///< per bucket, the last is +Inf
-  double lag_sum_seconds = 0;       ///< how late timers fired, against the time they asked for
+  double lag_sum_seconds = 0;         ///< how late timers fired, against the time they asked for
   std::uint64_t callback_errors = 0;  ///< exceptions that reached the loop
   Duration slowest_callback{0};
   std::string slowest_callback_name;
@@ -80,8 +80,8 @@ class EventLoop {
 class Timer {
  public:
   /// `accuracy`: how much later than asked the kernel may wake us, to share wake-ups with other timers.
-  Timer(EventLoop& loop, std::string name, std::function<void()> fire,
-        Priority priority = Priority::kNormal, Duration accuracy = std::chrono::milliseconds(1));
+  Timer(EventLoop& loop, std::string name, std::function<void()> fire, Priority priority = Priority::kNormal,
+        Duration accuracy = std::chrono::milliseconds(1));
   ~Timer();
   Timer(Timer&&) noexcept;
   Timer& operator=(Timer&&) noexcept;
@@ -116,8 +116,8 @@ class FdWatch {
   std::shared_ptr<Source> source_;
 };
 
-/// Calls `received` on the loop when the process gets `signal_number`, which is blocked for the process from then
-/// on (signalfd(2)). Create before any thread is started.
+/// Calls `received` on the loop when the process gets `signal_number`, which is blocked for the process from
+/// then on (signalfd(2)). Create before any thread is started.
 class SignalWatch {
  public:
   SignalWatch(EventLoop& loop, int signal_number, std::function<void()> received);

@@ -15,7 +15,8 @@ namespace codex {
 std::string read_regular_file(const std::filesystem::path& path, std::size_t max_bytes);
 
 /// Reads a /proc file to its end, at most `max_bytes`; nullopt if it is gone or may not be read (errno says).
-std::optional<std::string> read_proc_file(int directory_fd, const char* name, std::size_t max_bytes = 1 << 16);
+std::optional<std::string> read_proc_file(int directory_fd, const char* name,
+                                          std::size_t max_bytes = 1 << 16);
 
 /// Replaces `path` by `content`: temporary file in the same directory, fsync, rename, so that a reader sees
 /// the old or the new content, never half of it. May block: call it from a Worker. Throws std::system_error.

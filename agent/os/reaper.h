@@ -12,9 +12,9 @@ namespace codex {
 
 /// How a process ended.
 struct ExitStatus {
-  bool known = true;       ///< false: somebody else reaped it (it was not our child)
-  int code = 0;            ///< exit code; 0 when a signal ended it
-  int signal = 0;          ///< 0 when it exited by itself
+  bool known = true;  ///< false: somebody else reaped it (it was not our child)
+  int code = 0;       ///< exit code; 0 when a signal ended it
+  int signal = 0;     ///< 0 when it exited by itself
   bool core_dumped = false;
 };
 
@@ -28,7 +28,8 @@ class Reaper {
   /// discovery, after the kernel has let go of the pid.
   Reaper(EventLoop& loop, Reaped reaped);
 
-  /// Reaps what is there now; SIGCHLD does the same. Coalesced signals lose nothing: it asks until none is left.
+  /// Reaps what is there now; SIGCHLD does the same. Coalesced signals lose nothing: it asks until none is
+  /// left.
   void reap();
 
  private:

@@ -10,13 +10,13 @@ namespace codex {
 
 /// A TCP socket in LISTEN state (sock_diag(7), inet_diag).
 struct Listener {
-  std::string address;              ///< numeric, e.g. "127.0.0.1", "::"
+  std::string address;  ///< numeric, e.g. "127.0.0.1", "::"
   std::uint16_t port = 0;
   bool ipv6 = false;
-  std::uint64_t inode = 0;          ///< socket:[inode] of /proc/PID/fd
+  std::uint64_t inode = 0;  ///< socket:[inode] of /proc/PID/fd
   std::uint32_t uid = 0;
-  std::uint32_t accept_queue = 0;   ///< connections that wait to be accepted
-  std::uint32_t backlog = 0;        ///< most that may wait
+  std::uint32_t accept_queue = 0;  ///< connections that wait to be accepted
+  std::uint32_t backlog = 0;       ///< most that may wait
 };
 
 /// Asks the kernel for listening sockets through one netlink socket. Walks the listening hash only

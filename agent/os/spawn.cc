@@ -36,23 +36,30 @@ struct Prepared {
 std::string describe(const SpawnRequest& request, Stage stage, int error) {
   const std::string why = std::strerror(error);
   switch (stage) {
-    case Stage::kSession: return "setsid failed: " + why;
-    case Stage::kStdio: return "its output could not be attached: " + why;
+    case Stage::kSession:
+      return "setsid failed: " + why;
+    case Stage::kStdio:
+      return "its output could not be attached: " + why;
     case Stage::kDirectory:
       return "cannot enter its working directory " + request.directory.string() + ": " + why +
              ". Create it or set `directory`.";
     case Stage::kExec:
-      return "cannot execute " + request.command.front() + ": " + why + ". Check `command`, its permissions and its first line (#!).";
+      return "cannot execute " + request.command.front() + ": " + why +
+             ". Check `command`, its permissions and its first line (#!).";
   }
   return why;
 }
 
 const char* stage_name(Stage stage) {
   switch (stage) {
-    case Stage::kSession: return "session";
-    case Stage::kStdio: return "stdio";
-    case Stage::kDirectory: return "working directory";
-    case Stage::kExec: return "exec";
+    case Stage::kSession:
+      return "session";
+    case Stage::kStdio:
+      return "stdio";
+    case Stage::kDirectory:
+      return "working directory";
+    case Stage::kExec:
+      return "exec";
   }
   return "exec";
 }
@@ -67,16 +74,19 @@ std::string find_program(const SpawnRequest& request) {
   const std::string list = path == request.environment.end() ? "/usr/local/bin:/usr/bin:/bin" : path->second;
   for (std::size_t begin = 0; begin <= list.size();) {
     const std::size_t end = std::min(list.find(':', begin), list.size());
-    const auto directory = end == begin ? request.directory : std::filesystem::path(list.substr(begin, end - begin));
+    const auto directory =
+        end == begin ? request.directory : std::filesystem::path(list.substr(begin, end - begin));
     const std::string candidate = (directory / name).string();
     struct stat info {};
-    if (::stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(candidate.c_str(), X_OK) == 0) {
+    if (::stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode) &&
+        ::access(candidate.c_str(), X_OK) == 0) {
       return candidate;
     }
     begin = end + 1;
   }
-  throw SpawnError{"exec", ENOENT,
-                   "command `" + name + "` was not found in PATH (" + list + "). Install it, or set `command`."};
+  throw SpawnError{
+      "exec", ENOENT,
+      "command `" + name + "` was not found in PATH (" + list + "). Install it, or set `command`."};
 }
 
 Prepared prepare(const SpawnRequest& request) {
@@ -88,7 +98,8 @@ Prepared prepare(const SpawnRequest& request) {
   for (auto& entry : prepared.environment) prepared.envp.push_back(entry.data());
   prepared.envp.push_back(nullptr);
   prepared.null_fd = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!prepared.null_fd) throw SpawnError{"stdio", errno, std::string("cannot open /dev/null: ") + std::strerror(errno)};
+  if (!prepared.null_fd)
+    throw SpawnError{"stdio", errno, std::string("cannot open /dev/null: ") + std::strerror(errno)};
   return prepared;
 }
 
@@ -146,8 +157,9 @@ SpawnedProcess spawn(const SpawnRequest& request) {
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   if (pid < 0) {
-    throw SpawnError{"fork", error, std::string("cannot start a process: ") + std::strerror(error) +
-                                        ". Check limits (ulimit -u, pids.max) and memory."};
+    throw SpawnError{"fork", error,
+                     std::string("cannot start a process: ") + std::strerror(error) +
+                         ". Check limits (ulimit -u, pids.max) and memory."};
   }
   return SpawnedProcess{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(read_end)};
 }

@@ -16,7 +16,7 @@ namespace codex {
 
 /// What to start, and as what.
 struct SpawnRequest {
-  std::vector<std::string> command;                ///< argv; argv[0] is looked up in environment["PATH"]
+  std::vector<std::string> command;  ///< argv; argv[0] is looked up in environment["PATH"]
   std::filesystem::path directory;
   std::map<std::string, std::string> environment;  ///< the complete block
   int stdout_fd = -1;                              ///< becomes fd 1
@@ -26,8 +26,8 @@ struct SpawnRequest {
 
 /// Why a child could not become the program.
 struct SpawnError {
-  std::string stage;  ///< "fork" "working directory" "exec" ...
-  int error = 0;      ///< errno
+  std::string stage;    ///< "fork" "working directory" "exec" ...
+  int error = 0;        ///< errno
   std::string message;  ///< for a person: what, why, what to do
 };
 

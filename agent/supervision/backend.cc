@@ -4,9 +4,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "agent/os/files.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
+#include "agent/supervision/pid_file.h"
 
 namespace codex {
 
@@ -17,7 +17,8 @@ using std::chrono::seconds;
 
 constexpr Duration kSamplePeriod = seconds(1);
 
-/// How often a starting backend's port is looked at: a look costs some 20 us, and a fast start should not wait.
+/// How often a starting backend's port is looked at: a look costs some 20 us, and a fast start should not
+/// wait.
 Duration listen_period(Duration waited) {
   if (waited < seconds(2)) return milliseconds(5);
   if (waited < seconds(10)) return milliseconds(20);
@@ -26,7 +27,9 @@ Duration listen_period(Duration waited) {
 
 std::vector<StartupPhase> needed_phases(const BackendConfig& config) {
   std::vector<StartupPhase> phases{StartupPhase::kSpawn};
-  const auto any = [&](auto predicate) { return std::any_of(config.probes.begin(), config.probes.end(), predicate); };
+  const auto any = [&](auto predicate) {
+    return std::any_of(config.probes.begin(), config.probes.end(), predicate);
+  };
   if (config.port) phases.push_back(StartupPhase::kListen);
   if (any([](const ProbeSpec& spec) { return spec.kind == ProbeKind::kDatabase; })) {
     phases.push_back(StartupPhase::kDatabase);
@@ -37,26 +40,10 @@ std::vector<StartupPhase> needed_phases(const BackendConfig& config) {
   return phases;
 }
 
-/// Label `reason` of codex_agent_backend_restarts_total.
-std::string_view restart_reason(Cause cause) {
-  switch (cause) {
-    case Cause::kExit: return "exit";
-    case Cause::kCrash:
-    case Cause::kExecError:
-    case Cause::kStartLimit: return "crash";
-    case Cause::kHang: return "hang";
-    case Cause::kProbeFailure: return "probe_failure";
-    case Cause::kStartTimeout: return "startup_timeout";
-    case Cause::kMemoryLimit: return "memory_limit";
-    case Cause::kDependency:
-    case Cause::kPortTaken: return "dependency";
-    case Cause::kStartCommand:
-    case Cause::kStopCommand:
-    case Cause::kRestartCommand:
-    case Cause::kReady:
-    case Cause::kRetry: return "manual";
-  }
-  return "manual";
+std::vector<std::pair<std::string, double>> seconds_of(const Startup& startup) {
+  std::vector<std::pair<std::string, double>> phases;
+  for (const auto& [phase, took] : startup.phases()) phases.emplace_back(to_string(phase), to_seconds(took));
+  return phases;
 }
 
 }  // namespace
@@ -83,21 +70,24 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
                 [this](const std::string& signal) { record_.stop_signal(signal); }}),
       output_file_(services.disk, config.output_file, config.output_max_bytes, config.output_keep),
       output_(services.loop, services.redactor, output_file_, services.state_directory, config.name),
-      usage_(config.collect_pss),
-      prober_(config.probes,
-              ProbeContext{services.loop, services.resolver, services.sock_diag, services.redactor, services.curl,
-                           [this](const Listener& listener) {
-                             return port_ ? port_->holder_of(listener) : ListenerHolder{};
-                           }},
-              [this](std::size_t) {
-                follow_startup();
-                follow_health();
-              }),
-      state_timer_(services.loop, "state", [this] { handle({EventType::kTimer}); }, Priority::kUrgent),
+      sampler_(config.collect_pss),
+      prober_(
+          config.probes,
+          ProbeContext{services.loop, services.resolver, services.sock_diag, services.redactor, services.curl,
+                       [this](const Listener& listener) {
+                         return port_ ? port_->holder_of(listener) : ListenerHolder{};
+                       }},
+          [this](std::size_t) {
+            follow_startup();
+            follow_health();
+          }),
+      state_timer_(
+          services.loop, "state", [this] { handle({EventType::kTimer}); }, Priority::kUrgent),
       listen_timer_(services.loop, "listen", [this] { follow_startup(); }),
-      sample_timer_(services.loop, "sample", [this] { sample(); }, Priority::kNormal, milliseconds(20)) {
+      sample_timer_(
+          services.loop, "sample", [this] { sample(); }, Priority::kNormal, milliseconds(20)) {
   if (config_.port) port_.emplace(*config_.port, services_.sock_diag, tree_, services_.redactor);
-  if (tree_.adopt_leftovers()) {
+  if (tree_.find_leftovers()) {
     services_.log.warning(LogLine("leftovers_found")
                               .kv("backend", config_.name)
                               .kv("why", "an earlier agent ended without stopping it")
@@ -108,22 +98,29 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
 
 void Backend::start() {
   services_.log.info(LogLine("start_requested").kv("backend", config_.name).str());
-  handle({EventType::kStart, {}, {}, false, !tree_.members().empty()});
+  Event event{EventType::kStart};
+  event.leftovers = !tree_.members().empty();
+  event.adoptable = tree_.adoptable().has_value();
+  handle(event);
 }
 
 void Backend::stop() {
   services_.log.info(LogLine("stop_requested").kv("backend", config_.name).str());
-  handle({EventType::kStop, {}, {}, false, !tree_.members().empty()});
+  Event event{EventType::kStop};
+  event.leftovers = !tree_.members().empty();
+  handle(event);
 }
 
 void Backend::restart() {
   services_.log.info(LogLine("restart_requested").kv("backend", config_.name).str());
-  handle({EventType::kRestart, {}, Cause::kRestartCommand, false, !tree_.members().empty()});
+  Event event{EventType::kRestart, {}, Cause::kRestartCommand};
+  event.leftovers = !tree_.members().empty();
+  handle(event);
 }
 
 bool Backend::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) {
   if (!tree_.on_reaped(pid, status)) return false;
-  usage_.add_reaped(usage);
+  sampler_.add_reaped(usage);
   stopper_.check();
   return true;
 }
@@ -141,8 +138,10 @@ void Backend::handle(Event event) {
       if (lifecycle_.state() != before) entered(before);
       for (const auto& action : actions) carry_out(action);
     } catch (const std::exception& e) {
-      services_.log.error(
-          LogLine("action_failed").kv("backend", config_.name).kv("error", services_.redactor.safe(e.what())).str());
+      services_.log.error(LogLine("action_failed")
+                              .kv("backend", config_.name)
+                              .kv("error", services_.redactor.safe(e.what()))
+                              .str());
     }
   }
   handling_ = false;
@@ -151,16 +150,27 @@ void Backend::handle(Event event) {
 
 void Backend::carry_out(const Action& action) {
   switch (action.type) {
-    case ActionType::kSpawn: return spawn();
-    case ActionType::kStopTree: return stopper_.stop(config_.stop_signal);
+    case ActionType::kSpawn:
+      return spawn();
+    case ActionType::kAdopt:
+      return adopt();
+    case ActionType::kStopTree:
+      return stopper_.stop(config_.stop_signal);
     case ActionType::kKillTree:
-      if (const auto obstacle = stopper_.killing() ? stopper_.obstacle() : ""; !obstacle.empty()) problem_ = obstacle;
-      services_.log.warning(
-          LogLine("stop_timeout").kv("backend", config_.name).kv("action", "SIGKILL").kv("obstacle", problem_).str());
+      if (const auto obstacle = stopper_.killing() ? stopper_.obstacle() : ""; !obstacle.empty())
+        problem_ = obstacle;
+      services_.log.warning(LogLine("stop_timeout")
+                                .kv("backend", config_.name)
+                                .kv("action", "SIGKILL")
+                                .kv("obstacle", problem_)
+                                .str());
       return stopper_.kill();
-    case ActionType::kArmTimer: return state_timer_.arm_at(action.at);
-    case ActionType::kDisarmTimer: return state_timer_.disarm();
-    case ActionType::kCountRestart: return record_.restarted(restart_reason(action.cause));
+    case ActionType::kArmTimer:
+      return state_timer_.arm_at(action.at);
+    case ActionType::kDisarmTimer:
+      return state_timer_.disarm();
+    case ActionType::kCountRestart:
+      return record_.restarted(action.cause);
   }
 }
 
@@ -172,7 +182,8 @@ void Backend::spawn() {
       return;
     }
   }
-  if (!tree_.members().empty()) throw std::logic_error("spawn although processes of the last generation live");
+  if (!tree_.members().empty())
+    throw std::logic_error("spawn although processes of the last generation live");
   const UniqueFd out = output_.open_for_child(0), err = output_.open_for_child(1);
   SpawnRequest request{config_.command, config_.directory, config_.environment, out.get(), err.get(), -1};
   const TimePoint now = Clock::now();
@@ -185,16 +196,40 @@ void Backend::spawn() {
     return;
   }
   problem_.clear();
+  adopted_ = false;
   record_.started();
   started_at_ = std::chrono::system_clock::now();
   prober_.begin_generation();
   arm_listen_timer();
-  write_pid_file(tree_.leader());
+  write_pid_file(services_.disk, config_.pid_file, tree_.leader());
   services_.log.info(LogLine("spawned")
                          .kv("backend", config_.name)
                          .kv("pid", tree_.leader().value_or(0))
                          .kv("generation", generation_)
                          .str());
+}
+
+void Backend::adopt() {
+  const auto leftover = tree_.adoptable();
+  if (!leftover || !tree_.adopt(*leftover)) {  // It ended a moment ago.
+    handle({EventType::kExited, ExitStatus{false, 0, 0, false}});
+    return;
+  }
+  problem_.clear();
+  generation_ = leftover->generation;
+  adopted_ = true;
+  started_at_ = wall_time_of(leftover->leader.start_ticks);
+  startup_.emplace(Clock::now(), needed_phases(config_));
+  startup_->set(StartupPhase::kSpawn, true, Clock::now());
+  prober_.begin_generation();
+  write_pid_file(services_.disk, config_.pid_file, leftover->leader.pid);
+  sample();
+  services_.log.info(LogLine("adopted")
+                         .kv("backend", config_.name)
+                         .kv("pid", leftover->leader.pid)
+                         .kv("generation", generation_)
+                         .str());
+  follow_startup();
 }
 
 void Backend::arm_listen_timer() {
@@ -223,6 +258,11 @@ void Backend::follow_startup() {
 void Backend::follow_health() {
   if (lifecycle_.state() != State::kRunning) return;
   health_ = judge_health(prober_.trackers());
+  if (health_.health == Health::kHealthy && port_ && !port_->last().ours) {
+    // Seen without a probe, and not yet a reason to restart: nodemon may just be reloading.
+    health_ = {Health::kDegraded, "port: refused",
+               "nothing of ours listens on port " + std::to_string(*config_.port), false};
+  }
   if (health_.health != Health::kHealthy) record_.trouble(services_.loop.now());
   if (health_.health == Health::kHealthy) record_.recovered(services_.loop.now());
   publish_state(health_.reason.empty() ? "recovered" : health_.reason, health_.detail);
@@ -260,15 +300,13 @@ void Backend::entered(State before) {
   std::string detail = state == State::kStarting ? "" : problem_;
   switch (state) {
     case State::kRunning: {
-      std::vector<std::pair<std::string, double>> phases;
-      for (const auto& [phase, took] : startup_->phases()) phases.emplace_back(to_string(phase), to_seconds(took));
-      record_.startup_completed(phases, to_seconds(startup_->elapsed()));
+      if (!adopted_) record_.startup_completed(seconds_of(*startup_), to_seconds(startup_->elapsed()));
       record_.recovered(services_.loop.now());
       startup_.reset();
       running_since_ = services_.loop.now();
+      if (adopted_) running_since_ -= std::chrono::system_clock::now() - *started_at_;
       problem_.clear();
       prober_.begin_running();
-      sample();
       detail = summary();
       break;
     }
@@ -285,11 +323,15 @@ void Backend::entered(State before) {
       record_.no_trouble();
       rest();
       break;
-    case State::kBackoff: rest(); break;
+    case State::kBackoff:
+      rest();
+      break;
     case State::kStarting:
-    case State::kStopping: break;
+    case State::kStopping:
+      break;
   }
   publish_state(to_string(lifecycle_.cause()), detail);
+  if (state == State::kRunning) sample();
 }
 
 /// Nothing runs any more.
@@ -297,23 +339,28 @@ void Backend::rest() {
   output_.drain();
   startup_.reset();
   started_at_.reset();
-  write_pid_file(std::nullopt);
+  write_pid_file(services_.disk, config_.pid_file, std::nullopt);
   sample();
 }
 
 void Backend::start_ended_early() {
   switch (lifecycle_.cause()) {
-    case Cause::kPortTaken: return;  // nothing was started
-    case Cause::kExecError: return record_.start_failed("exec_error");
+    case Cause::kPortTaken:
+      return;  // nothing was started
+    case Cause::kExecError:
+      return record_.start_failed("exec_error");
     case Cause::kStopCommand:
-    case Cause::kRestartCommand: return record_.start_failed("aborted");
-    case Cause::kStartTimeout: break;
-    default: return record_.start_failed("early_exit");
+    case Cause::kRestartCommand:
+      return record_.start_failed("aborted");
+    case Cause::kStartTimeout:
+      break;
+    default:
+      return record_.start_failed("early_exit");
   }
   record_.start_failed("ready_timeout");
   record_.trouble(services_.loop.now());
-  problem_ = describe_start_timeout(config_, startup_ ? startup_->waiting_for() : std::nullopt, prober_.trackers(),
-                                    port_ ? &port_->last() : nullptr);
+  problem_ = describe_start_timeout(config_, startup_ ? startup_->waiting_for() : std::nullopt,
+                                    prober_.trackers(), port_ ? &port_->last() : nullptr);
 }
 
 void Backend::publish_state(std::string_view reason, std::string detail) {
@@ -322,7 +369,8 @@ void Backend::publish_state(std::string_view reason, std::string detail) {
   if (state == record_.state()) return;
   const auto& change =
       record_.entered(state, reason, services_.redactor.safe(detail, 512), std::chrono::system_clock::now());
-  services_.events.append({0, change.at, config_.name, "state_changed", change.from, change.to, change.reason, change.detail});
+  services_.events.append(
+      {0, change.at, config_.name, "state_changed", change.from, change.to, change.reason, change.detail});
   LogLine line("state_changed");
   line.kv("backend", config_.name).kv("from", change.from).kv("to", change.to).kv("reason", change.reason);
   if (!change.detail.empty()) line.kv("detail", change.detail);
@@ -331,30 +379,11 @@ void Backend::publish_state(std::string_view reason, std::string detail) {
 }
 
 void Backend::sample() {
-  const auto members = tree_.members();
-  const auto cpu = tree_.cgroup_cpu();
-  const auto begin = Clock::now();
-  last_usage_ = usage_.sample(members, cpu ? std::optional<CpuTime>({cpu->user_seconds, cpu->system_seconds}) : std::nullopt);
-  sample_cost_ = Clock::now() - begin;
+  const bool alive = sampler_.sample(tree_);
   if (port_) port_->look();
-  if (!members.empty()) sample_timer_.arm_after(kSamplePeriod);
+  if (alive) sample_timer_.arm_after(kSamplePeriod);
+  follow_health();
   changed_();
-}
-
-void Backend::write_pid_file(std::optional<pid_t> pid) {
-  // A lost update is not worth stopping for: the file informs people, nothing is ever decided by it.
-  [[maybe_unused]] const bool accepted = services_.disk.submit([path = config_.pid_file, pid] {
-    std::error_code ignored;
-    if (!pid) {
-      std::filesystem::remove(path, ignored);
-      return;
-    }
-    std::filesystem::create_directories(path.parent_path(), ignored);
-    try {
-      write_file_atomically(path, std::to_string(*pid) + "\n", 0644);
-    } catch (const std::system_error&) {  // disk full or read-only: supervision goes on
-    }
-  });
 }
 
 }  // namespace codex

@@ -18,10 +18,10 @@
 #include "agent/supervision/port_watch.h"
 #include "agent/supervision/prober.h"
 #include "agent/supervision/process_tree.h"
+#include "agent/supervision/resource_sampler.h"
 #include "agent/supervision/startup.h"
 #include "agent/supervision/tree_stopper.h"
 #include "exporters/snapshot.h"
-#include "probes/process_usage.h"
 
 namespace codex {
 
@@ -36,14 +36,14 @@ struct BackendServices {
   Logger& log;
   EventHistory& events;
   std::filesystem::path state_directory;
-  std::string agent_id;   ///< tells this agent's processes from another's, also after a restart of the agent
+  std::string agent_id;  ///< tells this agent's processes from another's, also after a restart of the agent
   bool use_cgroup = true;
 };
 
 /// One supervised backend: carries out what its Lifecycle decides and feeds it what happens. Loop thread.
 ///
-/// One direction: tree, probes and timers -> events -> Lifecycle -> actions -> tree, probes, timers; every change
-/// ends in changed(), after which snapshot() tells the new story.
+/// One direction: tree, probes and timers -> events -> Lifecycle -> actions -> tree, probes, timers; every
+/// change ends in changed(), after which snapshot() tells the new story.
 class Backend {
  public:
   Backend(const BackendConfig& config, BackendServices services, std::function<void()> changed);
@@ -64,14 +64,13 @@ class Backend {
   [[nodiscard]] std::string progress() const;
   [[nodiscard]] BackendSnapshot snapshot();
 
-  /// The last look at the process tree: what it cost and what could not be read.
-  [[nodiscard]] const TreeUsage& usage() const { return last_usage_; }
-  [[nodiscard]] Duration sample_cost() const { return sample_cost_; }
+  [[nodiscard]] const ResourceSampler& sampler() const { return sampler_; }
 
  private:
   void handle(Event event);
   void carry_out(const Action& action);
   void spawn();
+  void adopt();
   void arm_listen_timer();
   void follow_startup();
   void follow_health();
@@ -81,7 +80,6 @@ class Backend {
   void start_ended_early();
   void publish_state(std::string_view reason, std::string detail);
   void sample();
-  void write_pid_file(std::optional<pid_t> pid);
 
   BackendConfig config_;
   BackendServices services_;
@@ -93,14 +91,13 @@ class Backend {
   std::optional<PortWatch> port_;
   RotatingFile output_file_;
   ChildOutput output_;
-  ProcessUsage usage_;
-  TreeUsage last_usage_;
-  Duration sample_cost_{0};
+  ResourceSampler sampler_;
   Prober prober_;
   std::optional<Startup> startup_;
   HealthVerdict health_;
-  std::string problem_;              ///< why the last start failed or the state is what it is; "" when all is well
+  std::string problem_;  ///< why the last start failed or the state is what it is; "" when all is well
   std::uint64_t generation_ = 0;
+  bool adopted_ = false;  ///< the present generation was started by an earlier agent
   std::optional<WallTime> started_at_;
   TimePoint running_since_{};
   std::deque<Event> queue_;

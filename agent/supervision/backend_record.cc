@@ -18,6 +18,37 @@ std::string signal_name(int signal) {
   return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
 }
 
+/// Label `reason` of codex_agent_backend_restarts_total.
+std::string_view restart_reason(Cause cause) {
+  switch (cause) {
+    case Cause::kExit:
+      return "exit";
+    case Cause::kCrash:
+    case Cause::kExecError:
+    case Cause::kStartLimit:
+      return "crash";
+    case Cause::kHang:
+      return "hang";
+    case Cause::kProbeFailure:
+      return "probe_failure";
+    case Cause::kStartTimeout:
+      return "startup_timeout";
+    case Cause::kMemoryLimit:
+      return "memory_limit";
+    case Cause::kDependency:
+    case Cause::kPortTaken:
+      return "dependency";
+    case Cause::kStartCommand:
+    case Cause::kStopCommand:
+    case Cause::kRestartCommand:
+    case Cause::kAdopted:
+    case Cause::kReady:
+    case Cause::kRetry:
+      return "manual";
+  }
+  return "manual";
+}
+
 }  // namespace
 
 BackendRecord::BackendRecord() {
@@ -28,12 +59,24 @@ BackendRecord::BackendRecord() {
   record_.stop_signals = {{"SIGTERM", 0}, {"SIGKILL", 0}};
 }
 
-void BackendRecord::started() { ++record_.starts; }
-void BackendRecord::start_failed(std::string_view reason) { ++record_.start_failures[std::string(reason)]; }
-void BackendRecord::restarted(std::string_view reason) { ++record_.restarts[std::string(reason)]; }
-void BackendRecord::stop_signal(const std::string& signal) { ++record_.stop_signals[signal]; }
+void BackendRecord::started() {
+  ++record_.starts;
+}
+void BackendRecord::start_failed(std::string_view reason) {
+  ++record_.start_failures[std::string(reason)];
+}
+void BackendRecord::restarted(Cause cause) {
+  ++record_.restarts[std::string(restart_reason(cause))];
+}
+void BackendRecord::stop_signal(const std::string& signal) {
+  ++record_.stop_signals[signal];
+}
 
 void BackendRecord::exited(const ExitStatus& status, WallTime at) {
+  if (!status.known) {  // Not our child: that it ended is all that can be known.
+    record_.last_exit.reset();
+    return;
+  }
   LastExit exit;
   exit.at = at;
   if (status.signal != 0) {
@@ -48,15 +91,17 @@ void BackendRecord::exited(const ExitStatus& status, WallTime at) {
   record_.last_exit = exit;
 }
 
-const LastTransition& BackendRecord::entered(std::string_view state, std::string_view reason, std::string detail,
-                                             WallTime at) {
-  record_.last_transition = LastTransition{at, state_, std::string(state), std::string(reason), std::move(detail)};
+const LastTransition& BackendRecord::entered(std::string_view state, std::string_view reason,
+                                             std::string detail, WallTime at) {
+  record_.last_transition =
+      LastTransition{at, state_, std::string(state), std::string(reason), std::move(detail)};
   state_ = state;
   ++record_.state_entries[state_];
   return *record_.last_transition;
 }
 
-void BackendRecord::startup_completed(const std::vector<std::pair<std::string, double>>& phases, double seconds) {
+void BackendRecord::startup_completed(const std::vector<std::pair<std::string, double>>& phases,
+                                      double seconds) {
   record_.startup.phases = phases;
   record_.startup.duration_seconds = seconds;
   record_.startup_duration.observe(seconds);
@@ -78,7 +123,7 @@ std::uint64_t BackendRecord::total_restarts() const {
 }
 
 std::string BackendRecord::describe_last_exit() const {
-  if (!record_.last_exit) return "no exit";
+  if (!record_.last_exit) return "exit status unknown";
   const auto& exit = *record_.last_exit;
   return exit.signal ? "signal " + *exit.signal : "exit code " + std::to_string(exit.code);
 }

@@ -5,6 +5,7 @@
 
 #include "agent/os/clock.h"
 #include "agent/os/reaper.h"
+#include "agent/supervision/lifecycle.h"
 #include "exporters/snapshot.h"
 
 namespace codex {
@@ -16,12 +17,13 @@ class BackendRecord {
   BackendRecord();
 
   void started();
-  void start_failed(std::string_view reason);    ///< of kStartFailureReasons
-  void restarted(std::string_view reason);       ///< of kRestartReasons
+  void start_failed(std::string_view reason);  ///< of kStartFailureReasons
+  void restarted(Cause cause);                 ///< counted under one of kRestartReasons
   void exited(const ExitStatus& status, WallTime at);
   void stop_signal(const std::string& signal);
   /// The exported state changed. Returns the transition.
-  const LastTransition& entered(std::string_view state, std::string_view reason, std::string detail, WallTime at);
+  const LastTransition& entered(std::string_view state, std::string_view reason, std::string detail,
+                                WallTime at);
   void startup_completed(const std::vector<std::pair<std::string, double>>& phases, double seconds);
 
   /// Recovery: from the moment trouble was seen until ready again.

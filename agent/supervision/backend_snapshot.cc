@@ -4,45 +4,21 @@
 
 namespace codex {
 
-namespace {
-
-/// The totals keep counters while nothing runs; gauges are 0 then because the tree is empty.
-ResourceSnapshot to_resources(const TreeUsage& usage) {
-  ResourceSnapshot resources;
-  resources.processes = usage.processes;
-  resources.threads = usage.threads;
-  resources.process_states = usage.states;
-  resources.cpu_user_seconds = usage.cpu.user_seconds;
-  resources.cpu_system_seconds = usage.cpu.system_seconds;
-  resources.resident_bytes = usage.resident_bytes;
-  resources.virtual_bytes = usage.virtual_bytes;
-  resources.swap_bytes = usage.swap_bytes;
-  resources.proportional_bytes = usage.proportional_bytes;
-  resources.open_fds = usage.open_fds;
-  resources.worst_fd_ratio = usage.worst_fd_ratio;
-  resources.read_bytes = usage.read_bytes;
-  resources.written_bytes = usage.written_bytes;
-  resources.major_faults = usage.major_faults;
-  resources.minor_faults = usage.minor_faults;
-  resources.voluntary_switches = usage.voluntary_switches;
-  resources.involuntary_switches = usage.involuntary_switches;
-  return resources;
-}
-
-}  // namespace
-
 std::string Backend::summary() const {
   switch (lifecycle_.state()) {
     case State::kRunning: {
       BackendSnapshot recorded;
       record_.fill(recorded);
-      return "running, " + describe_startup(recorded.startup);
+      return adopted_ ? "running, taken over from an earlier agent"
+                      : "running, " + describe_startup(recorded.startup);
     }
-    case State::kStopped: return "stopped";
+    case State::kStopped:
+      return "stopped";
     case State::kStarting:
     case State::kStopping:
     case State::kBackoff:
-    case State::kFailed: return problem_.empty() ? std::string(to_string(lifecycle_.state())) : problem_;
+    case State::kFailed:
+      return problem_.empty() ? std::string(to_string(lifecycle_.state())) : problem_;
   }
   return {};
 }
@@ -75,14 +51,15 @@ BackendSnapshot Backend::snapshot() {
   if (port_) snapshot.port = port_->last();
   for (const auto& tracker : prober_.trackers()) snapshot.probes.push_back(tracker.snapshot());
   if (startup_) {
-    if (const auto phase = startup_->waiting_for()) snapshot.startup.waiting_for = std::string(to_string(*phase));
+    if (const auto phase = startup_->waiting_for())
+      snapshot.startup.waiting_for = std::string(to_string(*phase));
     for (const auto& [phase, took] : startup_->phases()) {
       snapshot.startup.progress.emplace_back(to_string(phase), to_seconds(took));
     }
   }
   snapshot.startup_timeout_seconds = to_seconds(config_.start_timeout);
-  snapshot.totals = to_resources(last_usage_);
-  if (last_usage_.processes > 0) snapshot.resources = snapshot.totals;
+  snapshot.totals = sampler_.snapshot();
+  if (snapshot.totals.processes > 0) snapshot.resources = snapshot.totals;
   for (std::size_t i = 0; i < ChildOutput::kStreams; ++i) {
     snapshot.output.lines[std::string(kStreams[i])] = output_.stats(i).lines;
     snapshot.output.bytes[std::string(kStreams[i])] = output_.stats(i).bytes;

@@ -38,18 +38,25 @@ std::string describe_startup(const StartupSnapshot& startup) {
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
                                    const std::vector<ProbeTracker>& probes, const PortSnapshot* port) {
   const double limit = to_seconds(config.start_timeout);
-  std::string text = "Server startup timeout after " + seconds_text(limit, limit < 10 && limit != int(limit) ? 1 : 0) + " s";
+  std::string text =
+      "Server startup timeout after " + seconds_text(limit, limit < 10 && limit != int(limit) ? 1 : 0) + " s";
   if (!waiting_for) return text;
   text += ": it hung in phase " + std::string(to_string(*waiting_for)) + " (";
   switch (*waiting_for) {
-    case StartupPhase::kSpawn: text += "the command was not executed in time"; break;
+    case StartupPhase::kSpawn:
+      text += "the command was not executed in time";
+      break;
     case StartupPhase::kListen:
       text += port != nullptr && port->listening
                   ? "port " + std::to_string(port->number) + " is held by another process"
                   : "nothing listens on port " + std::to_string(config.port.value_or(0));
       break;
-    case StartupPhase::kDatabase: text += complaints(probes, true); break;
-    case StartupPhase::kRespond: text += complaints(probes, false); break;
+    case StartupPhase::kDatabase:
+      text += complaints(probes, true);
+      break;
+    case StartupPhase::kRespond:
+      text += complaints(probes, false);
+      break;
   }
   return text + "). Its processes were stopped.";
 }

@@ -20,9 +20,12 @@ bool database_may_be_the_cause(const ProbeTracker& database, const ProbeTracker&
 
 std::string_view to_string(Health health) {
   switch (health) {
-    case Health::kHealthy: return "healthy";
-    case Health::kDegraded: return "degraded";
-    case Health::kHung: return "hung";
+    case Health::kHealthy:
+      return "healthy";
+    case Health::kDegraded:
+      return "degraded";
+    case Health::kHung:
+      return "hung";
   }
   return "";
 }
@@ -33,7 +36,8 @@ HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
   bool held = false;
   for (const auto& probe : probes) {
     if (!probe.failing()) continue;
-    const bool liveness = probe.spec().role == ProbeRole::kLiveness && probe.spec().kind != ProbeKind::kDatabase;
+    const bool liveness =
+        probe.spec().role == ProbeRole::kLiveness && probe.spec().kind != ProbeKind::kDatabase;
     if (liveness && lifeless == nullptr) lifeless = &probe;
     // The database names the cause better than whatever fails because of it.
     if (degrading == nullptr || probe.spec().kind == ProbeKind::kDatabase) degrading = &probe;
@@ -41,7 +45,8 @@ HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
   if (degrading == nullptr) return {};
   if (lifeless != nullptr) {
     for (const auto& probe : probes) {
-      if (probe.spec().kind == ProbeKind::kDatabase && database_may_be_the_cause(probe, *lifeless)) held = true;
+      if (probe.spec().kind == ProbeKind::kDatabase && database_may_be_the_cause(probe, *lifeless))
+        held = true;
     }
   }
   HealthVerdict verdict{Health::kDegraded, reason_of(*degrading), degrading->last_detail(), false};

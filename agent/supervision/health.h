@@ -22,9 +22,9 @@ struct HealthVerdict {
 /// Judges a running backend by its probes. Pure.
 ///
 /// A failing database or readiness probe degrades. A failing liveness probe asks for a restart, except while
-/// the database may be the cause: a restart would not bring the database back. It may be the cause unless it was well
-/// before the first of the failures that count, and has been asked and found well since. So after an outage liveness
-/// must reach its threshold anew.
+/// the database may be the cause: a restart would not bring the database back. It may be the cause unless it
+/// was well before the first of the failures that count, and has been asked and found well since. So after an
+/// outage liveness must reach its threshold anew.
 HealthVerdict judge_health(const std::vector<ProbeTracker>& probes);
 
 }  // namespace codex

@@ -7,41 +7,67 @@ namespace {
 /// After SIGKILL, how long until we look and kill again; a process in D state may take for ever.
 constexpr Duration kKillAgain = std::chrono::seconds(1);
 
-Action spawn_action() { return {ActionType::kSpawn, {}, {}}; }
-Action disarm() { return {ActionType::kDisarmTimer, {}, {}}; }
-Action arm(TimePoint at) { return {ActionType::kArmTimer, at, {}}; }
+Action disarm() {
+  return {ActionType::kDisarmTimer, {}, {}};
+}
+Action arm(TimePoint at) {
+  return {ActionType::kArmTimer, at, {}};
+}
 
 }  // namespace
 
 std::string_view to_string(State state) {
   switch (state) {
-    case State::kStopped: return "stopped";
-    case State::kStarting: return "starting";
-    case State::kRunning: return "running";
-    case State::kStopping: return "stopping";
-    case State::kBackoff: return "backoff";
-    case State::kFailed: return "failed";
+    case State::kStopped:
+      return "stopped";
+    case State::kStarting:
+      return "starting";
+    case State::kRunning:
+      return "running";
+    case State::kStopping:
+      return "stopping";
+    case State::kBackoff:
+      return "backoff";
+    case State::kFailed:
+      return "failed";
   }
   return "";
 }
 
 std::string_view to_string(Cause cause) {
   switch (cause) {
-    case Cause::kStartCommand: return "start_command";
-    case Cause::kStopCommand: return "stop_command";
-    case Cause::kRestartCommand: return "restart_command";
-    case Cause::kReady: return "ready";
-    case Cause::kExit: return "exit";
-    case Cause::kCrash: return "crash";
-    case Cause::kStartTimeout: return "start_timeout";
-    case Cause::kPortTaken: return "port_taken";
-    case Cause::kExecError: return "exec_error";
-    case Cause::kProbeFailure: return "probe_failure";
-    case Cause::kHang: return "hang";
-    case Cause::kMemoryLimit: return "memory_limit";
-    case Cause::kDependency: return "dependency";
-    case Cause::kRetry: return "retry";
-    case Cause::kStartLimit: return "start_limit";
+    case Cause::kStartCommand:
+      return "start_command";
+    case Cause::kStopCommand:
+      return "stop_command";
+    case Cause::kRestartCommand:
+      return "restart_command";
+    case Cause::kAdopted:
+      return "adopted";
+    case Cause::kReady:
+      return "ready";
+    case Cause::kExit:
+      return "exit";
+    case Cause::kCrash:
+      return "crash";
+    case Cause::kStartTimeout:
+      return "start_timeout";
+    case Cause::kPortTaken:
+      return "port_taken";
+    case Cause::kExecError:
+      return "exec_error";
+    case Cause::kProbeFailure:
+      return "probe_failure";
+    case Cause::kHang:
+      return "hang";
+    case Cause::kMemoryLimit:
+      return "memory_limit";
+    case Cause::kDependency:
+      return "dependency";
+    case Cause::kRetry:
+      return "retry";
+    case Cause::kStartLimit:
+      return "start_limit";
   }
   return "";
 }
@@ -50,16 +76,22 @@ Lifecycle::Lifecycle(const LifecycleConfig& config, std::uint64_t jitter_seed)
     : config_(config), budget_(config.restart, jitter_seed) {}
 
 std::vector<Action> Lifecycle::on(const Event& event, TimePoint now) {
-  // The agent's own wish for a restart is about what runs; it never overrules an operator or a way already taken.
+  // The agent's own wish for a restart is about what runs; it never overrules an operator or a way already
+  // taken.
   const bool automatic = event.type == EventType::kRestart && event.reason != Cause::kRestartCommand;
   if (automatic && state_ != State::kRunning) return {};
   switch (state_) {
-    case State::kStopped: return in_stopped(event, now);
-    case State::kStarting: return in_starting(event, now);
-    case State::kRunning: return in_running(event, now);
-    case State::kStopping: return in_stopping(event, now);
+    case State::kStopped:
+      return in_stopped(event, now);
+    case State::kStarting:
+      return in_starting(event, now);
+    case State::kRunning:
+      return in_running(event, now);
+    case State::kStopping:
+      return in_stopping(event, now);
     case State::kBackoff:
-    case State::kFailed: return in_waiting(event, now);
+    case State::kFailed:
+      return in_waiting(event, now);
   }
   return {};
 }
@@ -75,7 +107,8 @@ void Lifecycle::enter(State state, Cause cause) {
 Lifecycle::Actions Lifecycle::in_stopped(const Event& event, TimePoint now) {
   switch (event.type) {
     case EventType::kStart:
-    case EventType::kRestart: return command_start(event, now);
+    case EventType::kRestart:
+      return command_start(event, now);
     case EventType::kStop:
       return event.leftovers ? stop_tree(Goal::kStop, Cause::kStopCommand, now) : Actions{};
     case EventType::kReady:
@@ -83,15 +116,19 @@ Lifecycle::Actions Lifecycle::in_stopped(const Event& event, TimePoint now) {
     case EventType::kSpawnFailed:
     case EventType::kExited:
     case EventType::kTreeEmpty:
-    case EventType::kTimer: return {};
+    case EventType::kTimer:
+      return {};
   }
   return {};
 }
 
 Lifecycle::Actions Lifecycle::in_starting(const Event& event, TimePoint now) {
   switch (event.type) {
-    case EventType::kStart: commanded_ = true; return {};
-    case EventType::kStop: return stop_tree(Goal::kStop, Cause::kStopCommand, now);
+    case EventType::kStart:
+      commanded_ = true;
+      return {};
+    case EventType::kStop:
+      return stop_tree(Goal::kStop, Cause::kStopCommand, now);
     case EventType::kRestart:
       commanded_ = true;
       restart_cause_ = event.reason;
@@ -113,41 +150,47 @@ Lifecycle::Actions Lifecycle::in_starting(const Event& event, TimePoint now) {
         return rest(verdict.allowed ? Goal::kBackoff : Goal::kFail, Cause::kExecError, now);
       }
       return rest(Goal::kFail, Cause::kExecError, now);
-    case EventType::kExited: return exited(event.exit, Duration{0}, now);
+    case EventType::kExited:
+      return exited(event.exit, Duration{0}, now);
     case EventType::kTimer:
       if (commanded_) {
         restart_cause_ = Cause::kStartTimeout;
         return stop_tree(Goal::kFail, Cause::kStartTimeout, now);
       }
       return recover(Cause::kStartTimeout, Duration{0}, now);
-    case EventType::kTreeEmpty: return {};
+    case EventType::kTreeEmpty:
+      return {};
   }
   return {};
 }
 
 Lifecycle::Actions Lifecycle::in_running(const Event& event, TimePoint now) {
   switch (event.type) {
-    case EventType::kStop: return stop_tree(Goal::kStop, Cause::kStopCommand, now);
+    case EventType::kStop:
+      return stop_tree(Goal::kStop, Cause::kStopCommand, now);
     case EventType::kRestart:
       if (event.reason != Cause::kRestartCommand) return recover(event.reason, now - running_since_, now);
       commanded_ = true;
       budget_.reset();
       restart_cause_ = event.reason;
       return stop_tree(Goal::kSpawn, event.reason, now);
-    case EventType::kExited: return exited(event.exit, now - running_since_, now);
+    case EventType::kExited:
+      return exited(event.exit, now - running_since_, now);
     case EventType::kStart:
     case EventType::kReady:
     case EventType::kPortTaken:
     case EventType::kSpawnFailed:
     case EventType::kTreeEmpty:
-    case EventType::kTimer: return {};
+    case EventType::kTimer:
+      return {};
   }
   return {};
 }
 
 Lifecycle::Actions Lifecycle::in_stopping(const Event& event, TimePoint now) {
   switch (event.type) {
-    case EventType::kTreeEmpty: return rest(goal_, cause_, now);
+    case EventType::kTreeEmpty:
+      return rest(goal_, cause_, now);
     case EventType::kTimer:
       killing_ = true;
       return {{ActionType::kKillTree, {}, {}}, arm(now + kKillAgain)};
@@ -169,7 +212,8 @@ Lifecycle::Actions Lifecycle::in_stopping(const Event& event, TimePoint now) {
     case EventType::kReady:
     case EventType::kPortTaken:
     case EventType::kSpawnFailed:
-    case EventType::kExited: return {};
+    case EventType::kExited:
+      return {};
   }
   return {};
 }
@@ -185,12 +229,14 @@ Lifecycle::Actions Lifecycle::in_waiting(const Event& event, TimePoint now) {
       enter(State::kStopped, Cause::kStopCommand);
       return {disarm()};
     case EventType::kStart:
-    case EventType::kRestart: return command_start(event, now);
+    case EventType::kRestart:
+      return command_start(event, now);
     case EventType::kReady:
     case EventType::kPortTaken:
     case EventType::kSpawnFailed:
     case EventType::kExited:
-    case EventType::kTreeEmpty: return {};
+    case EventType::kTreeEmpty:
+      return {};
   }
   return {};
 }
@@ -203,15 +249,16 @@ Lifecycle::Actions Lifecycle::command_start(const Event& event, TimePoint now) {
   const Cause cause = restart ? event.reason : Cause::kStartCommand;
   // A restart of something that is not running is a plain start, for the counters too.
   restart_cause_.reset();
+  if (event.adoptable && !restart) return spawn(Cause::kAdopted, now, ActionType::kAdopt);
   return event.leftovers ? stop_tree(Goal::kSpawn, cause, now) : spawn(cause, now);
 }
 
-Lifecycle::Actions Lifecycle::spawn(Cause cause, TimePoint now) {
+Lifecycle::Actions Lifecycle::spawn(Cause cause, TimePoint now, ActionType how) {
   enter(State::kStarting, cause);
   Actions actions{arm(now + config_.start_timeout)};
   if (restart_cause_) actions.push_back({ActionType::kCountRestart, {}, *restart_cause_});
   restart_cause_.reset();
-  actions.push_back(spawn_action());
+  actions.push_back({how, {}, {}});
   return actions;
 }
 
@@ -237,7 +284,8 @@ Lifecycle::Actions Lifecycle::recover(Cause cause, Duration uptime, TimePoint no
 
 Lifecycle::Actions Lifecycle::exited(const ExitStatus& exit, Duration uptime, TimePoint now) {
   const bool clean = exit.known && exit.signal == 0 && exit.code == 0;
-  if (clean && config_.restart.policy == RestartPolicy::kOnFailure) return stop_tree(Goal::kStop, Cause::kExit, now);
+  if (clean && config_.restart.policy == RestartPolicy::kOnFailure)
+    return stop_tree(Goal::kStop, Cause::kExit, now);
   return recover(clean ? Cause::kExit : Cause::kCrash, uptime, now);
 }
 
@@ -247,7 +295,8 @@ Lifecycle::Actions Lifecycle::rest(Goal goal, Cause cause, TimePoint now) {
     case Goal::kStop:
       enter(State::kStopped, cause);
       return {disarm()};
-    case Goal::kSpawn: return spawn(cause, now);
+    case Goal::kSpawn:
+      return spawn(cause, now);
     case Goal::kBackoff:
       if (delay == Duration{0}) return spawn(cause, now);
       enter(State::kBackoff, cause);

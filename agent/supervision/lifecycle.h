@@ -14,18 +14,19 @@ namespace codex {
 
 /// The life of one backend, as a pure function of events and time: no clock, no I/O, no log.
 ///
-/// | state    | meaning                                             | its one timer          | leaves by                       |
+/// | state    | meaning                                             | its one timer          | leaves by |
 /// |----------|-----------------------------------------------------|------------------------|---------------------------------|
-/// | stopped  | nothing runs, nothing is wanted                     | -                      | start                           |
-/// | starting | spawned, not yet ready                              | start timeout          | ready, exit, stop, timer        |
-/// | running  | was ready                                           | -                      | exit, stop, restart             |
-/// | stopping | the tree is being brought down, then `goal` follows | grace, then kill again | tree_empty, and nothing else    |
-/// | backoff  | nothing runs, an automatic start is due             | delay                  | timer, start, stop              |
-/// | failed   | nothing runs, patience is used up                   | slow retry             | timer, start, stop              |
+/// | stopped  | nothing runs, nothing is wanted                     | -                      | start | |
+/// starting | spawned, not yet ready                              | start timeout          | ready, exit,
+/// stop, timer        | | running  | was ready                                           | - | exit, stop,
+/// restart             | | stopping | the tree is being brought down, then `goal` follows | grace, then kill
+/// again | tree_empty, and nothing else    | | backoff  | nothing runs, an automatic start is due | delay |
+/// timer, start, stop              | | failed   | nothing runs, patience is used up                   | slow
+/// retry             | timer, start, stop              |
 ///
 /// Nothing of generation n lives in stopped, backoff and failed: they are entered from stopping by
-/// `tree_empty` only (or from starting, when the spawn left nothing behind). So `spawn` is asked for only when
-/// the tree is empty and the port is free, and a stop is final until the next start.
+/// `tree_empty` only (or from starting, when the spawn left nothing behind). So `spawn` is asked for only
+/// when the tree is empty and the port is free, and a stop is final until the next start.
 enum class State { kStopped, kStarting, kRunning, kStopping, kBackoff, kFailed };
 std::string_view to_string(State state);
 
@@ -43,26 +44,40 @@ enum class EventType {
 
 /// Why things happen: the word in transitions, events and logs.
 enum class Cause {
-  kStartCommand, kStopCommand, kRestartCommand,
-  kReady, kExit, kCrash, kStartTimeout, kPortTaken, kExecError,
-  kProbeFailure, kHang, kMemoryLimit, kDependency,
-  kRetry, kStartLimit,
+  kStartCommand,
+  kStopCommand,
+  kRestartCommand,
+  kAdopted,
+  kReady,
+  kExit,
+  kCrash,
+  kStartTimeout,
+  kPortTaken,
+  kExecError,
+  kProbeFailure,
+  kHang,
+  kMemoryLimit,
+  kDependency,
+  kRetry,
+  kStartLimit,
 };
 std::string_view to_string(Cause cause);
 
 struct Event {
   EventType type = EventType::kStart;
-  ExitStatus exit{};                     ///< kExited
-  Cause reason = Cause::kRestartCommand; ///< kRestart
-  bool transient = false;                ///< kSpawnFailed
-  bool leftovers = false;                ///< commands: members of an earlier life still live
+  ExitStatus exit{};                      ///< kExited
+  Cause reason = Cause::kRestartCommand;  ///< kRestart
+  bool transient = false;                 ///< kSpawnFailed
+  bool adoptable = false;  ///< kStart: the leftovers have a leader and may be taken over as they are
+  bool leftovers = false;  ///< commands: members of an earlier life still live
 };
 
 enum class ActionType {
-  kSpawn,         ///< look at the port, then start the next generation
-  kStopTree,      ///< stop signal, leaf first; report kTreeEmpty when it is proven
-  kKillTree,      ///< SIGKILL to all that is left
-  kArmTimer,      ///< the state's timer, at `at`
+  kAdopt,     ///< take the leftovers over as the running generation
+  kSpawn,     ///< look at the port, then start the next generation
+  kStopTree,  ///< stop signal, leaf first; report kTreeEmpty when it is proven
+  kKillTree,  ///< SIGKILL to all that is left
+  kArmTimer,  ///< the state's timer, at `at`
   kDisarmTimer,
   kCountRestart,  ///< an automatic or requested restart was decided, for `cause`
 };
@@ -108,7 +123,7 @@ class Lifecycle {
   Actions in_waiting(const Event& event, TimePoint now);  // backoff and failed
 
   Actions command_start(const Event& event, TimePoint now);
-  Actions spawn(Cause cause, TimePoint now);
+  Actions spawn(Cause cause, TimePoint now, ActionType how = ActionType::kSpawn);
   Actions stop_tree(Goal goal, Cause cause, TimePoint now);
   Actions recover(Cause cause, Duration uptime, TimePoint now);
   Actions exited(const ExitStatus& exit, Duration uptime, TimePoint now);
@@ -123,8 +138,8 @@ class Lifecycle {
   bool commanded_ = false;  ///< an operator waits for the start under way; its failure is final
   bool retrying_ = false;   ///< the start under way is the slow retry out of failed: one attempt
   bool killing_ = false;
-  Goal goal_ = Goal::kStop;                ///< what follows stopping
-  std::optional<Cause> restart_cause_;     ///< to be counted when the next spawn happens
+  Goal goal_ = Goal::kStop;             ///< what follows stopping
+  std::optional<Cause> restart_cause_;  ///< to be counted when the next spawn happens
   Duration backoff_delay_{0};
   std::optional<TimePoint> next_attempt_;
   TimePoint running_since_{};

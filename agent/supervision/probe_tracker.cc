@@ -47,7 +47,8 @@ void ProbeTracker::record(const ProbeResult& result, TimePoint began, WallTime e
       if (static_cast<int>(failures_began_.size()) > spec_.failure_threshold) failures_began_.pop_front();
       if (failures_ >= spec_.failure_threshold) failing_ = true;
       return;
-    case Outcome::kUnknown: return;
+    case Outcome::kUnknown:
+      return;
   }
 }
 
@@ -71,7 +72,8 @@ ProbeSnapshot ProbeTracker::snapshot() const {
   if (last_.outcome != Outcome::kSuccess) probe.reason = to_string(last_.reason);
   probe.elapsed_seconds = to_seconds(last_.elapsed);
   probe.detail = last_.detail;
-  for (const auto& phase : last_.phases) probe.phases.emplace_back(to_string(phase.phase), to_seconds(phase.elapsed));
+  for (const auto& phase : last_.phases)
+    probe.phases.emplace_back(to_string(phase.phase), to_seconds(phase.elapsed));
   if (spec_.kind == ProbeKind::kHttp) {
     probe.http_status = last_.http_status.value_or(0);
     probe.body_bytes = last_.body_bytes.value_or(0);

@@ -31,9 +31,13 @@ Prober::Prober(const std::vector<ProbeSpec>& specs, const ProbeContext& context,
     : loop_(context.loop), changed_(std::move(changed)) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
     trackers_.emplace_back(specs[i]);
-    schedules_.push_back(Schedule{make_probe(specs[i], context), {}, false, 0,
-                                  Timer(loop_, "probe." + specs[i].name, [this, i] { ask(i); }, Priority::kNormal,
-                                        kAccuracy)});
+    schedules_.push_back(
+        Schedule{make_probe(specs[i], context),
+                 {},
+                 false,
+                 0,
+                 Timer(
+                     loop_, "probe." + specs[i].name, [this, i] { ask(i); }, Priority::kNormal, kAccuracy)});
   }
 }
 
@@ -63,7 +67,8 @@ void Prober::begin_running() {
       schedules_[i].timer.disarm();
       continue;
     }
-    restart_schedule(i, spec.initial_delay > Duration{0} ? spec.initial_delay : spec.period + spread(i, spec.period));
+    restart_schedule(
+        i, spec.initial_delay > Duration{0} ? spec.initial_delay : spec.period + spread(i, spec.period));
   }
 }
 
@@ -76,7 +81,9 @@ void Prober::stop() {
   }
 }
 
-void Prober::restart_schedule(std::size_t index, Duration delay) { schedules_[index].timer.arm_after(delay); }
+void Prober::restart_schedule(std::size_t index, Duration delay) {
+  schedules_[index].timer.arm_after(delay);
+}
 
 void Prober::ask(std::size_t index) {
   auto& schedule = schedules_[index];

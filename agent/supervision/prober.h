@@ -10,8 +10,8 @@
 
 namespace codex {
 
-/// Asks a backend's probes on schedule and keeps their trackers. A probe never overlaps itself: the next attempt
-/// begins one period after the last one began, or at once when that took longer. Loop thread.
+/// Asks a backend's probes on schedule and keeps their trackers. A probe never overlaps itself: the next
+/// attempt begins one period after the last one began, or at once when that took longer. Loop thread.
 class Prober {
  public:
   /// `changed` is called after every recorded attempt, with the tracker's index.

@@ -4,19 +4,24 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 
 namespace codex {
 
 namespace {
 
-int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
 
 int send_signal(int pidfd, int signal) {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }
 
 /// A zombie whose other threads still run (in D state, say) holds its port and counts as alive.
-bool alive(const ProcStat& stat) { return (stat.state != 'Z' && stat.state != 'X') || stat.threads > 1; }
+bool alive(const ProcStat& stat) {
+  return (stat.state != 'Z' && stat.state != 'X') || stat.threads > 1;
+}
 
 std::string cgroup_name(std::string token_prefix) {
   std::replace(token_prefix.begin(), token_prefix.end(), '/', '.');
@@ -47,10 +52,13 @@ void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
 }
 
 void ProcessTree::watch_exec_pipe() {
-  exec_watch_ = FdWatch(loop_, "exec_pipe", exec_pipe_.get(), EPOLLIN, [this](std::uint32_t) {
-    // A failure is reported when the child is reaped, so that "failed" means "nothing is left of it".
-    if (!exec_finished()) events_.exec_succeeded();
-  }, Priority::kUrgent);
+  exec_watch_ = FdWatch(
+      loop_, "exec_pipe", exec_pipe_.get(), EPOLLIN,
+      [this](std::uint32_t) {
+        // A failure is reported when the child is reaped, so that "failed" means "nothing is left of it".
+        if (!exec_finished()) events_.exec_succeeded();
+      },
+      Priority::kUrgent);
 }
 
 std::optional<SpawnError> ProcessTree::exec_finished() {
@@ -60,9 +68,40 @@ std::optional<SpawnError> ProcessTree::exec_finished() {
   return spawn_error_;
 }
 
-bool ProcessTree::adopt_leftovers() {
+bool ProcessTree::find_leftovers() {
   for (const auto& id : find_processes_by_environment(kTokenVariable, token_prefix_)) seen_.insert(id);
-  return !members().empty();
+  foreign_children_ = !members().empty();
+  return foreign_children_;
+}
+
+std::optional<ProcessTree::Adoptable> ProcessTree::adoptable() {
+  std::optional<Adoptable> best;
+  if (leader_ || !foreign_children_) return best;
+  for (const auto& member : members()) {
+    const auto token = environment_of(member.pid, kTokenVariable);
+    if (member.session != member.pid || !token || !token->starts_with(token_prefix_)) continue;
+    const Adoptable found{{member.pid, member.start_ticks},
+                          std::strtoull(token->c_str() + token_prefix_.size(), nullptr, 10)};
+    const bool newer = best && found.generation > best->generation;
+    const bool elder = best && found.generation == best->generation &&
+                       std::pair(found.leader.start_ticks, found.leader.pid) <
+                           std::pair(best->leader.start_ticks, best->leader.pid);
+    if (!best || newer || elder) best = found;
+  }
+  return best;
+}
+
+bool ProcessTree::adopt(const Adoptable& leftover) {
+  pidfd_ = UniqueFd(open_pidfd(leftover.leader.pid));
+  if (!pidfd_ || identify_process(leftover.leader.pid) != leftover.leader) return false;
+  leader_ = leftover.leader;
+  pidfd_watch_ = FdWatch(
+      loop_, "pidfd", pidfd_.get(), EPOLLIN,
+      [this](std::uint32_t) {
+        leader_gone(ExitStatus{false, 0, 0, false});
+      },
+      Priority::kUrgent);
+  return true;
 }
 
 bool ProcessTree::on_reaped(pid_t pid, const ExitStatus& status) {
@@ -70,7 +109,8 @@ bool ProcessTree::on_reaped(pid_t pid, const ExitStatus& status) {
     leader_gone(status);
     return true;
   }
-  const auto found = std::find_if(seen_.begin(), seen_.end(), [&](const ProcessId& id) { return id.pid == pid; });
+  const auto found =
+      std::find_if(seen_.begin(), seen_.end(), [&](const ProcessId& id) { return id.pid == pid; });
   if (found == seen_.end()) return false;
   seen_.erase(found);
   return true;
@@ -79,6 +119,7 @@ bool ProcessTree::on_reaped(pid_t pid, const ExitStatus& status) {
 void ProcessTree::leader_gone(const ExitStatus& status) {
   const bool exec_pending = static_cast<bool>(exec_pipe_);
   if (exec_pending) exec_finished();
+  pidfd_watch_.reset();
   pidfd_.reset();
   leader_.reset();
   if (spawn_error_) {
@@ -135,6 +176,12 @@ bool ProcessTree::signal(const ProcessId& member, int signal) {
 void ProcessTree::kill_all() {
   if (cgroup_) cgroup_->kill();
   for (const auto& stat : members()) signal(ProcessId{stat.pid, stat.start_ticks}, SIGKILL);
+}
+
+bool ProcessTree::is_surely_empty() {
+  if (!members().empty()) return false;
+  if (cgroup_) return true;
+  return foreign_children_ ? !find_leftovers() : members().empty();
 }
 
 std::optional<Cgroup::Cpu> ProcessTree::cgroup_cpu() const {

@@ -14,8 +14,8 @@
 
 namespace codex {
 
-/// Environment variable that marks every process of a tree; its value is AGENT_ID/BACKEND/GENERATION. It passes
-/// through npm, nodemon and double forks, where descriptors do not.
+/// Environment variable that marks every process of a tree; its value is AGENT_ID/BACKEND/GENERATION. It
+/// passes through npm, nodemon and double forks, where descriptors do not.
 inline constexpr const char* kTokenVariable = "CODEX_AGENT_TOKEN";
 
 /// One backend's processes: the leader that we started and whatever came of it, wherever it has moved
@@ -26,7 +26,7 @@ inline constexpr const char* kTokenVariable = "CODEX_AGENT_TOKEN";
 class ProcessTree {
  public:
   struct Events {
-    std::function<void()> exec_succeeded;              ///< the leader runs the program
+    std::function<void()> exec_succeeded;                 ///< the leader runs the program
     std::function<void(const SpawnError&)> spawn_failed;  ///< it never did; the child is gone already
     std::function<void(const ExitStatus&)> leader_exited;
   };
@@ -37,26 +37,45 @@ class ProcessTree {
   /// Starts the leader of `generation`; the tree must be empty. Throws SpawnError.
   void spawn(SpawnRequest request, std::uint64_t generation);
 
-  /// Takes over processes of an earlier agent, found by their token. False if there is none.
-  bool adopt_leftovers();
+  /// Looks for processes of an earlier agent by their token; they are members from then on. False if there is
+  /// none.
+  bool find_leftovers();
 
-  /// The reaper's report. True if the process was one of this tree (then its resource usage is this tree's too).
+  /// A leader among the leftovers, with its generation: the first-born session leader of the newest
+  /// generation.
+  struct Adoptable {
+    ProcessId leader;
+    std::uint64_t generation = 0;
+  };
+  [[nodiscard]] std::optional<Adoptable> adoptable();
+
+  /// Makes a leftover the leader. It is not our child: its end is seen through a pidfd, its exit status is
+  /// not. False if it has just ended.
+  bool adopt(const Adoptable& leftover);
+
+  /// The reaper's report. True if the process was one of this tree (then its resource usage is this tree's
+  /// too).
   bool on_reaped(pid_t pid, const ExitStatus& status);
 
-  /// All live members, parents first. A leader thread that is a zombie while other threads live counts as live.
+  /// All live members, parents first. A leader thread that is a zombie while other threads live counts as
+  /// live.
   std::vector<ProcStat> members();
 
   [[nodiscard]] std::optional<pid_t> leader() const;
   [[nodiscard]] std::optional<ProcessId> leader_id() const { return leader_; }
 
-  /// Sends `signal` to a member, through a pidfd and only if pid and start time still agree. False if it is gone.
+  /// Sends `signal` to a member, through a pidfd and only if pid and start time still agree. False if it is
+  /// gone.
   bool signal(const ProcessId& member, int signal);
 
   /// SIGKILL to all members at once; call until members() is empty, new ones may just have been forked.
   void kill_all();
 
   [[nodiscard]] std::optional<Cgroup::Cpu> cgroup_cpu() const;
-  [[nodiscard]] bool has_cgroup() const { return cgroup_.has_value(); }
+
+  /// members() is empty, looked at in a way that misses nobody: a list of children may skip one while its
+  /// sibling is being reaped, and what an earlier agent left is found by its token only.
+  bool is_surely_empty();
 
  private:
   bool is_ours(const ProcStat& orphan);
@@ -73,7 +92,8 @@ class ProcessTree {
   std::set<ProcessId> seen_;  ///< members of the last look
   std::optional<SpawnError> spawn_error_;
   UniqueFd pidfd_, exec_pipe_;
-  FdWatch exec_watch_;  // keep last
+  bool foreign_children_ = false;     ///< members may be re-parented to somebody else than us
+  FdWatch exec_watch_, pidfd_watch_;  // keep last
 };
 
 }  // namespace codex

@@ -10,7 +10,8 @@ constexpr double kBaseSeconds = 1.0;
 constexpr double kJitter = 0.1;
 }  // namespace
 
-RestartBudget::RestartBudget(const RestartConfig& config, std::uint64_t seed) : config_(config), random_(seed) {}
+RestartBudget::RestartBudget(const RestartConfig& config, std::uint64_t seed)
+    : config_(config), random_(seed) {}
 
 RestartBudget::Verdict RestartBudget::on_failure(Duration uptime, TimePoint now) {
   if (uptime >= config_.stable_after) reset();

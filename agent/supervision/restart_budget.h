@@ -20,9 +20,9 @@ class RestartBudget {
     Duration delay{0};
   };
 
-  /// A run that lasted `uptime` failed at `now`. The first failure after stable uptime waits initial_delay, the
-  /// following ones 1 s * factor^n up to max_delay, with 10 % jitter. Not allowed once start_limit automatic
-  /// starts lie within start_limit_interval.
+  /// A run that lasted `uptime` failed at `now`. The first failure after stable uptime waits initial_delay,
+  /// the following ones 1 s * factor^n up to max_delay, with 10 % jitter. Not allowed once start_limit
+  /// automatic starts lie within start_limit_interval.
   Verdict on_failure(Duration uptime, TimePoint now);
 
   /// An operator took over: forget the past.

@@ -6,10 +6,14 @@ namespace codex {
 
 std::string_view to_string(StartupPhase phase) {
   switch (phase) {
-    case StartupPhase::kSpawn: return "spawn";
-    case StartupPhase::kListen: return "listen";
-    case StartupPhase::kDatabase: return "database";
-    case StartupPhase::kRespond: return "respond";
+    case StartupPhase::kSpawn:
+      return "spawn";
+    case StartupPhase::kListen:
+      return "listen";
+    case StartupPhase::kDatabase:
+      return "database";
+    case StartupPhase::kRespond:
+      return "respond";
   }
   return "";
 }

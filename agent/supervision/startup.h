@@ -15,8 +15,8 @@ enum class StartupPhase { kSpawn, kListen, kDatabase, kRespond };
 std::string_view to_string(StartupPhase phase);
 
 /// How far one start has come. Pure. Conditions may be met in any order and may be undone (a port that is
-/// closed again); a phase ends when its condition and those of all phases before it hold, so that the durations
-/// are consecutive and sum to the total.
+/// closed again); a phase ends when its condition and those of all phases before it hold, so that the
+/// durations are consecutive and sum to the total.
 class Startup {
  public:
   /// `needed`: conditions that this backend has; spawn always is one.

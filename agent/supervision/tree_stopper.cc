@@ -20,10 +20,13 @@ constexpr Duration kTick = milliseconds(5);
 /// The kernel frees a port a moment after its last owner died. What still listens later is somebody else's.
 constexpr Duration kPortLinger = milliseconds(500);
 
-ProcessId id_of(const ProcStat& stat) { return ProcessId{stat.pid, stat.start_ticks}; }
+ProcessId id_of(const ProcStat& stat) {
+  return ProcessId{stat.pid, stat.start_ticks};
+}
 
 std::string wait_channel(pid_t pid) {
-  const UniqueFd directory(::open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd directory(
+      ::open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   const auto text = directory ? read_proc_file(directory.get(), "wchan", 128) : std::nullopt;
   return !text || text->empty() || *text == "0" ? "an unknown place" : *text;
 }
@@ -37,7 +40,8 @@ TreeStopper::TreeStopper(EventLoop& loop, ProcessTree& tree, SockDiag& sock_diag
       sock_diag_(sock_diag),
       port_(port),
       events_(std::move(events)),
-      tick_(loop, "stop_tick", [this] { check(); }, Priority::kUrgent) {}
+      tick_(
+          loop, "stop_tick", [this] { check(); }, Priority::kUrgent) {}
 
 void TreeStopper::stop(int signal) {
   if (active_) return;
@@ -88,7 +92,7 @@ void TreeStopper::check() {
     if (!owner_lives) signal_remaining(members);
   }
   // The leader may be dead but not yet reaped; its exit must be told before "empty" is.
-  if (members.empty() && !tree_.leader() && tree_is_surely_empty() && port_is_free()) {
+  if (members.empty() && !tree_.leader() && tree_.is_surely_empty() && port_is_free()) {
     active_ = false;
     tick_.disarm();
     events_.empty();
@@ -104,9 +108,6 @@ void TreeStopper::signal_remaining(const std::vector<ProcStat>& members) {
     tree_.signal(id_of(member), SIGCONT);
   }
 }
-
-/// A list of children may skip one while its sibling is being reaped; a cgroup's list may not.
-bool TreeStopper::tree_is_surely_empty() { return tree_.has_cgroup() || tree_.members().empty(); }
 
 bool TreeStopper::port_is_free() {
   if (!port_) return true;

@@ -15,13 +15,13 @@ namespace codex {
 /// Brings one tree down and proves it: "stopped" is reported only when no member lives and the port no longer
 /// LISTENs.
 ///
-/// Leaf first: the process that owns the listening socket gets the stop signal, alone, so that an application under
-/// npm and nodemon sees exactly one; when it has gone, every other member gets it, once each. SIGCONT
+/// Leaf first: the process that owns the listening socket gets the stop signal, alone, so that an application
+/// under npm and nodemon sees exactly one; when it has gone, every other member gets it, once each. SIGCONT
 /// follows, because a stopped process keeps a signal pending. kill() ends the patience. Loop thread.
 class TreeStopper {
  public:
   struct Events {
-    std::function<void()> empty;                  ///< no member lives and the port is free
+    std::function<void()> empty;                        ///< no member lives and the port is free
     std::function<void(std::string signal)> signalled;  ///< a stop signal went out, for the counters
   };
 
@@ -45,7 +45,6 @@ class TreeStopper {
 
  private:
   void signal_remaining(const std::vector<ProcStat>& members);
-  [[nodiscard]] bool tree_is_surely_empty();
   [[nodiscard]] bool port_is_free();
 
   EventLoop& loop_;

@@ -18,7 +18,7 @@ constexpr const char* kHealthy = R"({"schema":1,"agent":{"pid":4200},"backends":
      "detail":"PostgreSQL 15.20 at 127.0.0.1:5432/codex"}],
   "startup":{"duration_seconds":3.42,"phases":{"respond":0.9,"spawn":0.01,"listen":2.1,"database":0.41},
              "waiting_for":null},
-  "resources":{"processes":4,"threads":33,"resident_memory_bytes":117440512,"cpu_seconds_total":4.125,"open_fds":63},
+  "resources":{"processes":4,"threads":33,"resident_memory_bytes":117440512,"cpu_ratio":0.0123,"cpu_seconds_total":4.125,"open_fds":63},
   "hang":null,"problem":"","log_file":"/srv/logs/server.log"}]})";
 
 std::string render(const std::string& document) {
@@ -42,7 +42,7 @@ TEST(StatusText, AHealthyBackendShowsTheThreeChecksAndTheirFacts) {
             "  ✅ Health endpoint responding            GET /health 200 in 3.4 ms\n"
             "  ✅ Database connected                    PostgreSQL 15.20 at 127.0.0.1:5432/codex in 2.1 ms\n"
             "  started in 3.42 s: spawn 0.01, listen 2.10, database 0.41, respond 0.90\n"
-            "  memory 112 MiB in 4 processes   CPU time 4.12 s   fds 63   threads 33\n");
+            "  memory 112 MiB in 4 processes   CPU 1.2 % (4.1 s in all)   fds 63   threads 33\n");
   EXPECT_EQ(exit_code(kHealthy), kExitOk);
 }
 

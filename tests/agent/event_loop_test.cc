@@ -19,7 +19,10 @@ using std::chrono::seconds;
 TEST(EventLoop, TimersFireInOrderAndOnce) {
   EventLoop loop;
   std::string order;
-  Timer late(loop, "late", [&] { order += "b"; loop.stop(7); });
+  Timer late(loop, "late", [&] {
+    order += "b";
+    loop.stop(7);
+  });
   Timer early(loop, "early", [&] { order += "a"; });
   late.arm_after(milliseconds(10));
   early.arm_after(milliseconds(1));
@@ -77,7 +80,10 @@ TEST(EventLoop, APausedWatchIsSilentUntilItIsResumed) {
   EventLoop loop;
   UniqueFd fd(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK));
   int calls = 0;
-  FdWatch watch(loop, "fd", fd.get(), EPOLLIN, [&](std::uint32_t) { ++calls; watch.set_events(0); });
+  FdWatch watch(loop, "fd", fd.get(), EPOLLIN, [&](std::uint32_t) {
+    ++calls;
+    watch.set_events(0);
+  });
   loop.run_once(milliseconds(50));
   loop.run_once(milliseconds(1));
   EXPECT_EQ(calls, 1);
@@ -108,7 +114,9 @@ TEST(EventLoop, PostedWorkRunsOnTheLoopThreadInOrder) {
 TEST(EventLoop, AnExceptionIsReportedByNameAndEndsNothing) {
   EventLoop loop;
   std::string seen;
-  loop.on_error([&](std::string_view name, std::string_view what) { seen = std::string(name) + ": " + std::string(what); });
+  loop.on_error([&](std::string_view name, std::string_view what) {
+    seen = std::string(name) + ": " + std::string(what);
+  });
   Timer bad(loop, "bad", [] { throw std::runtime_error("boom"); });
   Timer end(loop, "end", [&] { loop.stop(0); });
   bad.arm_after(Duration{0});
@@ -122,9 +130,20 @@ TEST(EventLoop, UrgentCallbacksRunBeforeLowOnesOfTheSameTurn) {
   EventLoop loop;
   std::string order;
   UniqueFd a(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)), b(::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK));
-  FdWatch low(loop, "low", a.get(), EPOLLIN, [&](std::uint32_t) { order += "l"; low.set_events(0); }, Priority::kLow);
-  FdWatch urgent(loop, "urgent", b.get(), EPOLLIN, [&](std::uint32_t) { order += "u"; urgent.set_events(0); },
-                 Priority::kUrgent);
+  FdWatch low(
+      loop, "low", a.get(), EPOLLIN,
+      [&](std::uint32_t) {
+        order += "l";
+        low.set_events(0);
+      },
+      Priority::kLow);
+  FdWatch urgent(
+      loop, "urgent", b.get(), EPOLLIN,
+      [&](std::uint32_t) {
+        order += "u";
+        urgent.set_events(0);
+      },
+      Priority::kUrgent);
   loop.run_once(milliseconds(50));
   loop.run_once(milliseconds(50));
   EXPECT_EQ(order, "ul");
@@ -133,7 +152,10 @@ TEST(EventLoop, UrgentCallbacksRunBeforeLowOnesOfTheSameTurn) {
 TEST(EventLoop, SignalsArriveAsCallbacks) {
   EventLoop loop;
   bool received = false;
-  SignalWatch watch(loop, SIGUSR2, [&] { received = true; loop.stop(0); });
+  SignalWatch watch(loop, SIGUSR2, [&] {
+    received = true;
+    loop.stop(0);
+  });
   ::kill(::getpid(), SIGUSR2);
   loop.run();
   EXPECT_TRUE(received);

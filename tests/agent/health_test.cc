@@ -59,7 +59,8 @@ TEST(Health, LivenessIsHeldUntilTheDatabaseWasAskedAfterTheFailuresBegan) {
 TEST(Health, LivenessIsHeldWhileTheDatabaseFails) {
   Probes probes;
   probes.http(Outcome::kFailure, 3).database(Outcome::kFailure, 1);
-  EXPECT_FALSE(probes.judge().restart) << "one failure is below the database's threshold, but it may be the cause";
+  EXPECT_FALSE(probes.judge().restart)
+      << "one failure is below the database's threshold, but it may be the cause";
   probes.database(Outcome::kFailure, 2).http(Outcome::kFailure, 10);
   EXPECT_FALSE(probes.judge().restart);
   EXPECT_EQ(probes.judge().reason, "database: refused");

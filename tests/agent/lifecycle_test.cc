@@ -13,8 +13,18 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-ExitStatus exit_code(int code) { return {true, code, 0, false}; }
-ExitStatus killed_by(int signal) { return {true, 0, signal, false}; }
+ExitStatus exit_code(int code) {
+  return {true, code, 0, false};
+}
+ExitStatus killed_by(int signal) {
+  return {true, 0, signal, false};
+}
+
+Event with_leftovers(EventType type, bool alive = true) {
+  Event event{type};
+  event.leftovers = alive;
+  return event;
+}
 
 /// A Lifecycle with a clock that tests move.
 struct Life {
@@ -51,7 +61,7 @@ TEST(Lifecycle, StartSpawnsAndArmsTheStartTimeout) {
 
 TEST(Lifecycle, LeftoversAreStoppedBeforeTheFirstSpawn) {
   Life life;
-  life.on({EventType::kStart, {}, {}, false, true});
+  life.on(with_leftovers(EventType::kStart));
   EXPECT_EQ(life.lifecycle.state(), State::kStopping);
   EXPECT_TRUE(life.asked(ActionType::kStopTree));
   EXPECT_FALSE(life.asked(ActionType::kSpawn));
@@ -61,7 +71,7 @@ TEST(Lifecycle, LeftoversAreStoppedBeforeTheFirstSpawn) {
 
 TEST(Lifecycle, AStopTakesLeftoversDown) {
   Life life;
-  life.on({EventType::kStop, {}, {}, false, true});
+  life.on(with_leftovers(EventType::kStop));
   EXPECT_EQ(life.lifecycle.state(), State::kStopping);
   life.on({EventType::kTreeEmpty});
   EXPECT_EQ(life.lifecycle.state(), State::kStopped);
@@ -200,27 +210,36 @@ TEST(Lifecycle, NeverPolicyFailsWithoutRetry) {
 struct World {
   Lifecycle lifecycle;
   TimePoint now{seconds(1000)};
-  bool leader = false;       ///< the leader of the newest generation lives
-  bool others = false;       ///< other members live
+  bool leader = false;  ///< the leader of the newest generation lives
+  bool others = false;  ///< other members live
   bool timer = false;
   TimePoint due{};
-  bool stop_asked = false;   ///< a stop protocol is under way, so an empty tree will be reported
-  bool spawn_pending = false;  ///< the outcome of a spawn has not been reported yet
+  bool stop_asked = false;          ///< a stop protocol is under way, so an empty tree will be reported
+  bool spawn_pending = false;       ///< the outcome of a spawn has not been reported yet
   bool stopped_by_operator = true;  ///< the last command was a stop
   std::string violation;
 
-  explicit World(const LifecycleConfig& config) : lifecycle(config, 1) {}
+  bool inherited = false;  ///< an earlier agent's processes still live, and nobody has dealt with them
+
+  explicit World(const LifecycleConfig& config, bool leftovers = false)
+      : lifecycle(config, 1), leader(leftovers), others(leftovers), inherited(leftovers) {}
 
   bool alive() const { return leader || others; }
 
   void apply(const Event& event) {
     const bool killing_before = lifecycle.killing();
-    for (const auto& action : lifecycle.on(event, now)) {
+    const auto actions = lifecycle.on(event, now);
+    if (lifecycle.state() != State::kStopped || !alive()) inherited = false;
+    for (const auto& action : actions) {
       switch (action.type) {
         case ActionType::kSpawn:
           if (alive()) violation = "spawned while a process of the last generation lives";
           if (stopped_by_operator) violation = "spawned after a stop";
           if (lifecycle.state() != State::kStarting) violation = "spawned outside starting";
+          leader = spawn_pending = true;
+          break;
+        case ActionType::kAdopt:
+          if (!alive()) violation = "adopted nothing";
           leader = spawn_pending = true;
           break;
         case ActionType::kStopTree:
@@ -234,26 +253,32 @@ struct World {
           timer = true;
           due = action.at;
           break;
-        case ActionType::kDisarmTimer: timer = false; break;
-        case ActionType::kCountRestart: break;
+        case ActionType::kDisarmTimer:
+          timer = false;
+          break;
+        case ActionType::kCountRestart:
+          break;
       }
     }
     const State state = lifecycle.state();
     const bool resting = state == State::kStopped || state == State::kBackoff || state == State::kFailed;
-    if (resting && alive()) violation = "rests while processes live";
-    if (state == State::kStopped && lifecycle.desired_running()) violation = "stopped although running is wanted";
+    if (resting && alive() && !inherited) violation = "rests while processes live";
+    if (state == State::kStopped && lifecycle.desired_running())
+      violation = "stopped although running is wanted";
     if (state == State::kStopping && !stop_asked) violation = "stopping without a stop protocol";
     if ((state == State::kStarting || state == State::kStopping || state == State::kBackoff) && !timer) {
       violation = "waits without a timer";
     }
-    if (killing_before && event.type != EventType::kTreeEmpty && !lifecycle.killing()) violation = "stopped killing";
+    if (killing_before && event.type != EventType::kTreeEmpty && !lifecycle.killing())
+      violation = "stopped killing";
   }
 
   std::string key() const {
     std::ostringstream text;
     text << to_string(lifecycle.state()) << ' ' << to_string(lifecycle.cause()) << lifecycle.desired_running()
-         << lifecycle.killing() << leader << others << timer << stop_asked << spawn_pending << stopped_by_operator
-         << ' ' << (lifecycle.next_attempt() ? 1 : 0) << (lifecycle.backoff_delay() > Duration{0});
+         << lifecycle.killing() << leader << others << timer << stop_asked << spawn_pending
+         << stopped_by_operator << inherited << ' ' << (lifecycle.next_attempt() ? 1 : 0)
+         << (lifecycle.backoff_delay() > Duration{0});
     return text.str();
   }
 };
@@ -263,12 +288,28 @@ using Step = std::pair<std::string, std::function<void(World&)>>;
 /// Everything that can happen in `world` now.
 std::vector<Step> possible(const World& world) {
   std::vector<Step> steps;
-  const auto add = [&](std::string name, std::function<void(World&)> apply) { steps.emplace_back(std::move(name), std::move(apply)); };
-  add("start", [](World& w) { w.stopped_by_operator = false; w.apply({EventType::kStart, {}, {}, false, w.alive()}); });
-  add("stop", [](World& w) { w.stopped_by_operator = true; w.apply({EventType::kStop, {}, {}, false, w.alive()}); });
+  const auto add = [&](std::string name, std::function<void(World&)> apply) {
+    steps.emplace_back(std::move(name), std::move(apply));
+  };
+  add("start", [](World& w) {
+    w.stopped_by_operator = false;
+    w.apply(with_leftovers(EventType::kStart, w.alive()));
+  });
+  if (world.alive() && world.lifecycle.state() == State::kStopped) {
+    add("start, adopting", [](World& w) {
+      w.stopped_by_operator = false;
+      Event event = with_leftovers(EventType::kStart);
+      event.adoptable = true;
+      w.apply(event);
+    });
+  }
+  add("stop", [](World& w) {
+    w.stopped_by_operator = true;
+    w.apply(with_leftovers(EventType::kStop, w.alive()));
+  });
   add("restart", [](World& w) {
     w.stopped_by_operator = false;
-    w.apply({EventType::kRestart, {}, Cause::kRestartCommand, false, w.alive()});
+    w.apply(with_leftovers(EventType::kRestart, w.alive()));
   });
   add("probe failure", [](World& w) { w.apply({EventType::kRestart, {}, Cause::kProbeFailure}); });
   if (world.timer) {
@@ -289,13 +330,28 @@ std::vector<Step> possible(const World& world) {
     }
   }
   if (world.spawn_pending) {
-    add("ready", [](World& w) { w.spawn_pending = false; w.apply({EventType::kReady}); });
-    add("exec fails", [](World& w) { w.leader = w.spawn_pending = false; if (!w.others) w.apply({EventType::kSpawnFailed, {}, {}, false}); });
-    add("fork fails", [](World& w) { w.leader = w.spawn_pending = false; if (!w.others) w.apply({EventType::kSpawnFailed, {}, {}, true}); });
-    add("port taken", [](World& w) { w.leader = w.spawn_pending = false; if (!w.others) w.apply({EventType::kPortTaken}); });
+    add("ready", [](World& w) {
+      w.spawn_pending = false;
+      w.apply({EventType::kReady});
+    });
+    add("exec fails", [](World& w) {
+      w.leader = w.spawn_pending = false;
+      if (!w.others) w.apply({EventType::kSpawnFailed, {}, {}, false});
+    });
+    add("fork fails", [](World& w) {
+      w.leader = w.spawn_pending = false;
+      if (!w.others) w.apply({EventType::kSpawnFailed, {}, {}, true});
+    });
+    add("port taken", [](World& w) {
+      w.leader = w.spawn_pending = false;
+      if (!w.others) w.apply({EventType::kPortTaken});
+    });
   }
   if (world.stop_asked && !world.alive()) {
-    add("tree empty", [](World& w) { w.stop_asked = false; w.apply({EventType::kTreeEmpty}); });
+    add("tree empty", [](World& w) {
+      w.stop_asked = false;
+      w.apply({EventType::kTreeEmpty});
+    });
   }
   add("time passes", [](World& w) { w.now += seconds(20); });
   return steps;
@@ -308,10 +364,11 @@ struct Exploration {
 };
 
 /// Breadth first to the fixpoint over World::key(), which forgets the clock; `mistake` may damage each step.
-Exploration explore(const LifecycleConfig& config, const std::function<void(World&, const World&)>& mistake = {}) {
+Exploration explore(const LifecycleConfig& config,
+                    const std::function<void(World&, const World&)>& mistake = {}, bool leftovers = false) {
   Exploration result;
   std::map<std::string, int> visits;
-  std::vector<std::pair<World, std::string>> frontier{{World(config), ""}};
+  std::vector<std::pair<World, std::string>> frontier{{World(config, leftovers), ""}};
   constexpr int kVisits = 6;  // the clock and the budget are not in the key: see each situation several times
   while (!frontier.empty() && result.violation.empty()) {
     std::vector<std::pair<World, std::string>> next;
@@ -351,6 +408,12 @@ TEST(LifecycleExploration, InvariantsHoldInEveryReachableSituation) {
     // Without automatic restarts there is nothing to back off from but a failed fork.
     EXPECT_EQ(result.states.size(), 6U) << "some state was never reached";
   }
+}
+
+TEST(LifecycleExploration, InvariantsHoldWhenAnEarlierAgentLeftProcesses) {
+  const auto result = explore(quick_to_fail(RestartPolicy::kAlways), {}, true);
+  EXPECT_EQ(result.violation, "") << "after: " << result.path;
+  EXPECT_EQ(result.states.size(), 6U);
 }
 
 TEST(LifecycleExploration, FromEverySituationAStopIsFinalAndAnUndisturbedWorldComesToRest) {

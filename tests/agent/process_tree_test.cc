@@ -22,15 +22,16 @@ using std::chrono::seconds;
 class Tree : public ::testing::TestWithParam<bool> {
  protected:
   Tree()
-      : reaper_(loop_, [this](pid_t pid, const ExitStatus& status, const rusage&) {
-          if (tree_.on_reaped(pid, status)) stopper_.check();
-        }),
+      : reaper_(loop_,
+                [this](pid_t pid, const ExitStatus& status, const rusage&) {
+                  if (tree_.on_reaped(pid, status)) stopper_.check();
+                }),
         tree_(loop_, "test" + std::to_string(::getpid()) + "/tree/", GetParam(),
-              {[this] { exec_ok_ = true; },
-               [this](const SpawnError& error) { spawn_error_ = error; },
+              {[this] { exec_ok_ = true; }, [this](const SpawnError& error) { spawn_error_ = error; },
                [this](const ExitStatus& status) { exit_ = status; }}),
-        stopper_(loop_, tree_, sock_diag_, std::nullopt,
-                 {[this] { empty_ = true; }, [this](const std::string& signal) { signals_.push_back(signal); }}) {}
+        stopper_(
+            loop_, tree_, sock_diag_, std::nullopt,
+            {[this] { empty_ = true; }, [this](const std::string& signal) { signals_.push_back(signal); }}) {}
 
   ~Tree() override {
     for (int i = 0; i < 200 && !tree_.members().empty(); ++i) {
@@ -105,7 +106,8 @@ TEST_P(Tree, AMissingCommandIsNamed) {
 }
 
 TEST_P(Tree, ABadInterpreterIsASpawnFailureWithNothingLeftBehind) {
-  const auto path = std::filesystem::temp_directory_path() / ("codex-bad-" + std::to_string(::getpid()) + (GetParam() ? "c" : "s"));
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("codex-bad-" + std::to_string(::getpid()) + (GetParam() ? "c" : "s"));
   std::ofstream(path) << "#!/no/such/interpreter\n";
   std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   spawn({path.string()});
@@ -120,12 +122,13 @@ TEST_P(Tree, TheChildHasACleanStateOfItsOwn) {
   // Every descriptor above 2 is closed, no signal ignored or blocked, its own session, the marker is set.
   ::signal(SIGPIPE, SIG_IGN);
   const UniqueFd leaky(::fcntl(0, F_DUPFD, 40));  // a library's descriptor without close-on-exec
-  shell("i=3; while [ $i -lt 64 ]; do [ -e /proc/$$/fd/$i ] && exit 10; i=$((i+1)); done; "
-        "grep -q 'SigIgn:.0000000000000000' /proc/$$/status || exit 11; "
-        "grep -q 'SigBlk:.0000000000000000' /proc/$$/status || exit 12; "
-        "test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ || exit 13; "
-        "test \"$(readlink /proc/$$/fd/0)\" = /dev/null || exit 14; "
-        "case $CODEX_AGENT_TOKEN in */tree/1) exit 0;; *) exit 15;; esac");
+  shell(
+      "i=3; while [ $i -lt 64 ]; do [ -e /proc/$$/fd/$i ] && exit 10; i=$((i+1)); done; "
+      "grep -q 'SigIgn:.0000000000000000' /proc/$$/status || exit 11; "
+      "grep -q 'SigBlk:.0000000000000000' /proc/$$/status || exit 12; "
+      "test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ || exit 13; "
+      "test \"$(readlink /proc/$$/fd/0)\" = /dev/null || exit 14; "
+      "case $CODEX_AGENT_TOKEN in */tree/1) exit 0;; *) exit 15;; esac");
   ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
   ::signal(SIGPIPE, SIG_DFL);
   EXPECT_EQ(exit_->code, 0);
@@ -171,7 +174,9 @@ TEST_P(Tree, WhoIgnoresTheSignalIsKilled) {
 
 TEST_P(Tree, AProcessThatHopsFromPidToPidIsCaught) {
   // Each one starts the next and ends at once; by the time a look sees it, it is another one.
-  shell("trap '' TERM; export H='trap \"\" TERM; sh -c \"$H\" & sleep 0.001'; setsid sh -c \"$H\" & exec sleep 1000");
+  shell(
+      "trap '' TERM; export H='trap \"\" TERM; sh -c \"$H\" & sleep 0.001'; setsid sh -c \"$H\" & exec sleep "
+      "1000");
   ASSERT_TRUE(has_members(2));
   stopper_.stop(SIGTERM);
   stopper_.kill();
@@ -186,7 +191,8 @@ TEST_P(Tree, NeverSignalsAStrangerWithAReusedPid) {
   }
   const auto id = identify_process(stranger);
   ASSERT_TRUE(id);
-  EXPECT_FALSE(tree_.signal(ProcessId{stranger, id->start_ticks + 1}, SIGKILL)) << "another start time: another process";
+  EXPECT_FALSE(tree_.signal(ProcessId{stranger, id->start_ticks + 1}, SIGKILL))
+      << "another start time: another process";
   EXPECT_TRUE(identify_process(stranger));
   ::kill(stranger, SIGKILL);
   turn_until([&] { return !identify_process(stranger); });

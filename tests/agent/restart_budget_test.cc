@@ -42,7 +42,8 @@ TEST(RestartBudget, StartLimitCountsAutomaticStartsInASlidingWindow) {
   EXPECT_TRUE(budget.on_failure(Duration{0}, begin).allowed);
   EXPECT_TRUE(budget.on_failure(Duration{0}, begin + seconds(30)).allowed);
   EXPECT_FALSE(budget.on_failure(Duration{0}, begin + seconds(59)).allowed);
-  EXPECT_TRUE(budget.on_failure(Duration{0}, begin + seconds(60)).allowed) << "the first one has left the window";
+  EXPECT_TRUE(budget.on_failure(Duration{0}, begin + seconds(60)).allowed)
+      << "the first one has left the window";
   budget.reset();
   EXPECT_TRUE(budget.on_failure(Duration{0}, begin + seconds(61)).allowed);
 }

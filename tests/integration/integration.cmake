@@ -26,9 +26,11 @@ codex_integration_test(secrets 180)
 codex_integration_test(config_errors 120)
 codex_integration_test(cli 300)
 codex_integration_test(output 300)
+codex_integration_test(adoption 120)
 
 # The quickstart builds and uses build/release with the ports of the README, so it has a turn of its own.
 if(CMAKE_BINARY_DIR STREQUAL "${CMAKE_SOURCE_DIR}/build/release")
+  codex_integration_test(install 120)
   codex_integration_test(quickstart 600)
   set_tests_properties(integration.quickstart PROPERTIES RUN_SERIAL ON)
 endif()

@@ -1,0 +1,91 @@
+"""An agent may be killed at any moment: the backend serves on, and the next agent takes it over as it is."""
+import threading
+import urllib.request
+
+import psutil
+import pytest
+
+from harness import processes
+from harness.agent import PYTHON_BACKEND
+from harness.waiting import wait_until
+
+
+class Requests:
+    """Asks the backend again and again, each time over a new connection, and counts what fails."""
+
+    def __init__(self, port):
+        self.url = f"http://127.0.0.1:{port}/health"
+        self.served, self.failures = 0, []
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self._end.is_set():
+            try:
+                with urllib.request.urlopen(self.url, timeout=5) as answer:
+                    answer.read()
+                self.served += 1
+            except OSError as error:
+                self.failures.append(repr(error))
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._end.set()
+        self._thread.join()
+
+
+def kill_agent(agent):
+    daemon = psutil.Process(agent.pid)
+    daemon.kill()
+    wait_until(lambda: not processes.alive(daemon), 10, "the agent's death")
+
+
+@pytest.fixture
+def serving(agent):
+    agent.configure(PYTHON_BACKEND)
+    agent.start()
+    return agent
+
+
+def test_the_next_agent_takes_the_backend_over_without_a_failed_request(serving):
+    before = serving.backend()
+    with Requests(serving.port) as requests:
+        wait_until(lambda: requests.served > 20, 10, "requests")
+        kill_agent(serving)
+        serving.start()
+        served = requests.served
+        wait_until(lambda: requests.served > served + 20, 10, "more requests")
+    assert requests.failures == []
+    after = serving.backend()
+    assert (after["pid"], after["generation"]) == (before["pid"], before["generation"])
+    assert after["restarts"]["total"] == 0
+    assert after["last_transition"]["reason"] == "ready"
+    assert "adopted" in serving.run("events", expect=0).stdout
+
+
+def test_the_death_of_an_adopted_backend_is_seen_and_it_is_restarted(serving):
+    kill_agent(serving)
+    serving.start()
+    adopted = serving.backend()
+    psutil.Process(adopted["pid"]).kill()
+    wait_until(lambda: serving.backend()["generation"] == adopted["generation"] + 1
+               and serving.backend()["state"] == "running", 10, "the restart")
+    serving.journal.check_no_overlap()
+
+
+def test_stop_without_an_agent_stops_what_a_killed_one_left(serving):
+    kill_agent(serving)
+    serving.run("stop", expect=0)
+    serving.assert_nothing_runs()
+
+
+def test_restart_without_an_agent_never_runs_two_generations(serving):
+    generation = serving.backend()["generation"]
+    kill_agent(serving)
+    serving.run("restart", expect=0)
+    serving.journal.check_no_overlap()
+    assert serving.backend()["state"] == "running"
+    assert len(serving.journal.events("start")) == generation + 1

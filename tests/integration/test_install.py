@@ -1,0 +1,27 @@
+"""`cmake --install` puts everything where a Debian user looks."""
+import os
+import subprocess
+from pathlib import Path
+
+BUILD = Path(os.environ["CODEX_AGENT"]).parent
+
+
+def test_installed_files_are_in_their_places_and_the_cli_finds_its_daemon(tmp_path):
+    subprocess.run(["cmake", "--install", str(BUILD), "--prefix", str(tmp_path)], check=True, capture_output=True)
+    for place in (
+        "bin/codex-agent",
+        "bin/codex-agentd",
+        "lib/systemd/system/codex-agent.service",
+        "share/bash-completion/completions/codex-agent",
+        "share/zsh/vendor-completions/_codex-agent",
+        "share/fish/vendor_completions.d/codex-agent.fish",
+        "share/doc/codex-agent/README.md",
+    ):
+        assert (tmp_path / place).is_file(), place
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "package.json").write_text('{"name": "shop", "scripts": {"dev": "node server.js"}}')
+    checked = subprocess.run([str(tmp_path / "bin/codex-agent"), "-C", str(project), "config", "check"],
+                             capture_output=True, text=True, timeout=30)
+    assert checked.returncode == 0, checked.stderr
+    assert "1 backend" in checked.stdout
