@@ -10,11 +10,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "agent/control/control_routes.h"
 #include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/startup_pages.h"
+#include "agent/supervision/agent_id.h"
 #include "agent/supervision/log_line.h"
 #include "exporters/exposition.h"
 #include "exporters/status_document.h"
@@ -41,13 +43,15 @@ const std::filesystem::path& prepared(const std::filesystem::path& directory) {
   return directory;
 }
 
-/// Marks our processes' tokens: the same for every agent of this state directory, different from others'.
-std::string agent_id(const std::filesystem::path& state_directory) {
-  std::uint64_t hash = 14695981039346656037U;  // FNV-1a
-  for (const unsigned char c : state_directory.string()) hash = (hash ^ c) * 1099511628211U;
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
-  return text;
+/// The agent may need more descriptors than a shell's default: every waiting client is one. Returns the
+/// limits that were in force, for the children.
+rlimit raise_open_files_limit() {
+  rlimit inherited{};
+  check("getrlimit", ::getrlimit(RLIMIT_NOFILE, &inherited));
+  rlimit raised = inherited;
+  raised.rlim_cur = raised.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &raised);
+  return inherited;
 }
 
 std::uint16_t bound_port(int fd) {
@@ -69,6 +73,7 @@ Agent::Agent(Config config, AgentOptions options)
     : config_(std::move(config)),
       options_(options),
       lock_(prepared(config_.state_directory)),
+      inherited_open_files_(raise_open_files_limit()),
       log_file_(disk_, config_.agent.log_file, config_.agent.log_max_bytes, config_.agent.log_keep),
       log_(config_.redactor, &log_file_, level_of(config_.agent.log_level)),
       events_file_(disk_, config_.state_directory / "events.jsonl", kEventsMaxBytes, 1),
@@ -105,7 +110,8 @@ Agent::Agent(Config config, AgentOptions options)
                                  events_,
                                  config_.state_directory,
                                  agent_id(config_.state_directory),
-                                 cgroup == nullptr || std::string(cgroup) != "off"};
+                                 cgroup == nullptr || std::string(cgroup) != "off",
+                                 inherited_open_files_};
   std::vector<Backend*> all;
   for (const auto& backend : config_.backends) {
     backends_.push_back(std::make_unique<Backend>(backend, services, [this] { changed(); }));
@@ -116,7 +122,7 @@ Agent::Agent(Config config, AgentOptions options)
   add_metrics_route(public_routes_, source, [this] { return public_front_->stats(); });
   add_status_routes(public_routes_, source);
   add_status_page(public_routes_, source);
-  add_control_routes(control_routes_, {all, operations_, events_, source,
+  add_control_routes(control_routes_, {all, operations_, events_, source, [this] { return shutting_down_; },
                                        [this](const Operation& operation) { end_after(operation.id); }});
 
   std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", config_.agent.listen_host};
@@ -140,7 +146,8 @@ int Agent::run() {
   changed();
   const int code = loop_.run();
   log_.info(LogLine("agent_ended").kv("pid", ::getpid()).str());
-  std::filesystem::remove(config_.state_directory / "control.sock");
+  std::error_code ignored;
+  std::filesystem::remove(config_.state_directory / "control.sock", ignored);
   return code;
 }
 
@@ -178,18 +185,19 @@ void Agent::changed() {
 /// Once a loop turn, however much has changed in it.
 void Agent::publish() {
   const bool waiting = operations_.follow();
-  if (control_front_) control_front_->wake_parked();
+  const std::uint64_t news = operations_.revisions() + events_.last();
+  if (control_front_ && news != std::exchange(told_, news)) control_front_->wake_parked();
   if (waiting) deadlines_.arm_after(seconds(1));
-  if (!shutting_down_) return;
+  if (!shutting_down_ || ending_) return;
   const bool resting = std::all_of(backends_.begin(), backends_.end(), [](const auto& backend) {
     return backend->lifecycle().state() == State::kStopped;
   });
   const auto* operation = shutdown_operation_ ? operations_.find(*shutdown_operation_) : nullptr;
   if (resting || (operation != nullptr && operation->done())) {
     // The answers that were just written still need a turn of the loop to leave.
-    deadlines_ = Timer(loop_, "end", [this] { loop_.stop(0); });
+    ending_ = true;
+    deadlines_ = Timer(loop_, "end", [this, code = resting ? 0 : 1] { loop_.stop(code); });
     deadlines_.arm_after(milliseconds(20));
-    shutting_down_ = false;
   }
 }
 

@@ -48,6 +48,7 @@ class Agent {
   Config config_;
   AgentOptions options_;
   InstanceLock lock_;
+  rlimit inherited_open_files_;
   EventLoop loop_;
   TimePoint started_at_ = Clock::now();
   WallTime config_loaded_at_ = std::chrono::system_clock::now();
@@ -64,7 +65,9 @@ class Agent {
   Operations operations_;
   HttpRoutes public_routes_, control_routes_;
   std::shared_ptr<const Snapshot> snapshot_;  ///< nullptr: something has changed since the last one
-  bool shutting_down_ = false;
+  bool shutting_down_ = false;                ///< from the command on; nothing may be started any more
+  bool ending_ = false;                       ///< the loop is about to be left
+  std::uint64_t told_ = 0;                    ///< what waiting clients have been told: revisions and events
   std::optional<std::uint64_t> shutdown_operation_;
   std::string metrics_url_;
   std::unique_ptr<HttpFront> public_front_, control_front_;

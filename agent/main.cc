@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
@@ -36,11 +38,14 @@ int run_agent(codex::Config config, const codex::AgentOptions& options) {
   // A peer that hangs up is an error code of write(2), not the end of the agent. Children get defaults again.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
-  try {
-    return codex::Agent(std::move(config), options).run();
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "codex-agent: %s\n", e.what());
-    return 1;
+  return codex::Agent(std::move(config), options).run();
+}
+
+/// So that no file or socket of ours becomes a standard descriptor, into which something prints.
+void occupy_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) [[maybe_unused]]
+      const int same = ::open("/dev/null", O_RDWR);
   }
 }
 
@@ -49,6 +54,7 @@ int run_agent(codex::Config config, const codex::AgentOptions& options) {
 /// The daemon behind the CLI: `codex-agentd [-C DIR] [--config FILE]
 /// run|check|ports|config-check|config-show`.
 int main(int argc, char** argv) {
+  occupy_standard_descriptors();
   CLI::App app("The daemon of codex-agent; people use `codex-agent`.");
   std::string directory = ".", config_file;
   app.add_option("-C", directory, "project directory");
@@ -82,14 +88,19 @@ int main(int argc, char** argv) {
   if (!loaded.config) return print_errors(loaded);
   codex::forget_postgres_environment();
 
-  if (*run) return run_agent(std::move(*loaded.config), options);
-  if (*check) return codex::check_command(*loaded.config, names, json);
-  if (*ports) return codex::ports_command(*loaded.config, names, json);
-  if (*config_show) {
-    const auto& config = *loaded.config;
-    std::fputs((json ? render_config_json(config) : render_config_toml(config)).c_str(), stdout);
-    return 0;
+  try {
+    if (*run) return run_agent(*loaded.config, options);
+    if (*check) return codex::check_command(*loaded.config, names, json);
+    if (*ports) return codex::ports_command(*loaded.config, names, json);
+    if (*config_show) {
+      const auto& config = *loaded.config;
+      std::fputs((json ? render_config_json(config) : render_config_toml(config)).c_str(), stdout);
+      return 0;
+    }
+    if (*config_check) return codex::config_check_command(*loaded.config, json);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "codex-agent: %s\n", loaded.config->redactor.safe(e.what(), 1024).c_str());
+    return 1;
   }
-  if (*config_check) return codex::config_check_command(*loaded.config, json);
   return kUsageError;
 }

@@ -8,6 +8,7 @@
 #include "agent/os/display_text.h"
 #include "agent/os/process_table.h"
 #include "agent/os/sock_diag.h"
+#include "agent/supervision/agent_id.h"
 #include "agent/supervision/process_tree.h"
 
 namespace codex {
@@ -16,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json describe(const Listener& listener, const std::string& backend) {
+Json describe(const Listener& listener, const std::string& token_prefix) {
   Json json;
   json["address"] = listener.address;
   json["accept_queue"] = listener.accept_queue;
@@ -32,7 +33,7 @@ Json describe(const Listener& listener, const std::string& backend) {
   json["pid"] = process->pid;
   json["command"] = escape_for_display(process->command, 120);
   json["user"] = escape_for_display(process->user, 32);
-  json["ours"] = token && token->find("/" + backend + "/") != std::string::npos;
+  json["ours"] = token && token->starts_with(token_prefix);
   return json;
 }
 
@@ -59,7 +60,8 @@ int ports_command(const Config& config, const std::vector<std::string>& names, b
     if (!backend->port) continue;
     Json entry{{"backend", backend->name}, {"port", *backend->port}, {"listeners", Json::array()}};
     for (const auto& listener : sock_diag.listeners(*backend->port)) {
-      entry["listeners"].push_back(describe(listener, backend->name));
+      entry["listeners"].push_back(
+          describe(listener, agent_id(config.state_directory) + "/" + backend->name + "/"));
       if (!json) print_line(*backend, entry["listeners"].back());
     }
     if (!json && entry["listeners"].empty()) {

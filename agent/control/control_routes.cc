@@ -107,6 +107,9 @@ void add_control_routes(HttpRoutes& routes, ControlContext context) {
   const auto shared = std::make_shared<ControlContext>(std::move(context));
   for (const Command command : {Command::kStart, Command::kStop, Command::kRestart, Command::kShutdown}) {
     routes.post("/v1/" + std::string(to_string(command)), [shared, command](const HttpRequest& request) {
+      const bool starts = command == Command::kStart || command == Command::kRestart;
+      if (starts && shared->shutting_down())
+        return error(409, "the agent is shutting down; try again in a moment");
       auto backends = command == Command::kShutdown ? decltype(named_backends(request, {}))(shared->backends)
                                                     : named_backends(request, shared->backends);
       if (auto* refusal = std::get_if<HttpResponse>(&backends)) return *refusal;

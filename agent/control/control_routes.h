@@ -16,7 +16,8 @@
 /// connection. Only the agent's own uid and root get in (SO_PEERCRED).
 ///
 ///   POST /v1/start | /v1/stop | /v1/restart   body {"backends": ["name", ...]}; [] or absent = all
-///   POST /v1/shutdown                         stop every backend, then end the agent
+///   POST /v1/shutdown                         stop every backend, then end the agent; start and restart get
+///   409 then
 ///       -> 202 {"operation": 17}
 ///       -> 404 {"error": "no backend is named \"x\"; there are: api, web"}   400 {"error": ...}
 ///
@@ -45,6 +46,7 @@ struct ControlContext {
   Operations& operations;
   EventHistory& events;
   SnapshotSource snapshot;
+  std::function<bool()> shutting_down;                       ///< nothing may be started any more
   std::function<void(const Operation& operation)> shutdown;  ///< end the agent once `operation` is done
 };
 

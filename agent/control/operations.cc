@@ -41,9 +41,10 @@ Verdict judge_start(const Backend& backend) {
     case State::kFailed:
       return {true, life.cause() == Cause::kPortTaken ? kCommandRefused : kCommandFailed, backend.summary()};
     case State::kStopped:
-      return {true, kCommandFailed, "stopped before it was ready"};
+      if (life.cause() == Cause::kStopCommand) return {true, kCommandFailed, "a later stop won"};
+      return {true, kCommandFailed, "it ended by itself before it was ready; see codex-agent logs"};
     case State::kStopping:
-      if (!life.desired_running()) return {true, kCommandFailed, "a later stop won"};
+      if (life.cause() == Cause::kStopCommand) return {true, kCommandFailed, "a later stop won"};
       return {};
     case State::kStarting:
     case State::kBackoff:
@@ -124,6 +125,7 @@ bool Operations::follow() {
     operation.story = std::move(story);
     operation.told = loop_.now();
     ++operation.revision;
+    ++revisions_;
   }
   return news;
 }

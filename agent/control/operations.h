@@ -51,13 +51,16 @@ class Operations {
   /// under way.
   bool follow();
 
+  /// Grows whenever the revision of any operation does.
+  [[nodiscard]] std::uint64_t revisions() const { return revisions_; }
+
   [[nodiscard]] const Operation* find(std::uint64_t id) const;
 
  private:
   void settle(const Operation& operation, OperationResult& result);
 
   EventLoop& loop_;
-  std::uint64_t last_id_ = 0;
+  std::uint64_t last_id_ = 0, revisions_ = 0;
   std::deque<Operation> operations_;
 };
 

@@ -58,6 +58,9 @@ std::optional<Cgroup> Cgroup::create(const std::string& name) {
   const auto path = find_cgroup2_path(*own);
   if (mount.empty() || path.empty()) return std::nullopt;
   const auto directory = mount / path.substr(1) / name;
+  // A group that has been killed once may kill whoever is born into it later (seen on Linux 6.18): start
+  // afresh, unless processes of an earlier agent live in it.
+  ::rmdir(directory.c_str());
   if (::mkdir(directory.c_str(), 0755) < 0 && errno != EEXIST) return std::nullopt;
   UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Without cgroup.kill (Linux < 5.14) or the right to write it, the group would only look like help.

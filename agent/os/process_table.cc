@@ -8,11 +8,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <ctime>
 #include <memory>
 #include <unordered_set>
 
+#include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/unique_fd.h"
 
@@ -30,9 +32,17 @@ struct CloseDirectory {
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
+/// That a process could not be looked at because *we* lack something must not pass for its absence.
+void throw_if_exhausted(const char* what) {
+  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) throw_errno(what);
+}
+
 Directory open_directory(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) return nullptr;
+  if (!fd) {
+    throw_if_exhausted("open a directory of /proc");
+    return nullptr;
+  }
   Directory directory(::fdopendir(fd.get()));
   if (directory) static_cast<void>(fd.release());
   return directory;
@@ -62,7 +72,7 @@ bool is_dead(const ProcStat& stat) {
 void append_children(pid_t pid, pid_t thread, std::vector<pid_t>& children) {
   const auto path = proc_path(pid, "task/") + std::to_string(thread) + "/children";
   const auto text = read_proc_file(AT_FDCWD, path.c_str(), kMaxChildrenFile);
-  if (!text) return;
+  if (!text) return throw_if_exhausted("open /proc/PID/task/TID/children");
   const auto found = parse_children(*text);
   children.insert(children.end(), found.begin(), found.end());
 }
@@ -113,7 +123,10 @@ std::chrono::nanoseconds read_clock(clockid_t id) {
 std::optional<ProcStat> read_proc_stat(pid_t pid) {
   if (pid <= 0) return std::nullopt;
   const UniqueFd fd(::open(proc_path(pid, "stat").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return std::nullopt;
+  if (!fd) {
+    throw_if_exhausted("open /proc/PID/stat");
+    return std::nullopt;
+  }
   // 52 numbers of at most 20 digits and a name of at most 64 bytes.
   std::array<char, 2048> text;
   const auto length = ::read(fd.get(), text.data(), text.size());
@@ -166,6 +179,7 @@ std::vector<ProcStat> descendants_of(const std::vector<pid_t>& roots) {
 std::optional<std::string> environment_of(pid_t pid, std::string_view name) {
   if (pid <= 0) return std::nullopt;
   const auto text = read_proc_file(AT_FDCWD, proc_path(pid, "environ").c_str(), kMaxEnviron);
+  if (!text) throw_if_exhausted("open /proc/PID/environ");
   return text ? find_in_environ(*text, name) : std::nullopt;
 }
 
@@ -216,12 +230,6 @@ WallTime wall_time_of(std::uint64_t start_ticks) {
   const auto since_boot = std::chrono::milliseconds(start_ticks / ticks_per_second * 1000 +
                                                     start_ticks % ticks_per_second * 1000 / ticks_per_second);
   return WallTime(std::chrono::duration_cast<WallTime::duration>(boot + since_boot));
-}
-
-std::string boot_id() {
-  auto text = read_proc_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id").value_or("");
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
 }
 
 }  // namespace codex

@@ -11,7 +11,8 @@
 
 namespace codex {
 
-/// Live questions to /proc. Each answers "gone" by nullopt or by leaving the process out, never by throwing.
+/// Live questions to /proc. Each answers "gone" by nullopt or by leaving the process out. They
+/// throw std::system_error only when this process itself lacks descriptors or memory for the look.
 /// Costs 2-5 us a process (a stat read); call from the loop.
 
 /// Identity of a live process; nullopt if it is gone or a zombie.
@@ -50,8 +51,5 @@ std::optional<pid_t> socket_owner_on_host(std::uint64_t inode);
 
 /// Wall time at which a process with these start ticks began; from /proc/stat btime.
 WallTime wall_time_of(std::uint64_t start_ticks);
-
-/// /proc/sys/kernel/random/boot_id, "" if unreadable.
-std::string boot_id();
 
 }  // namespace codex

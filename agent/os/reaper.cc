@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <exception>
 #include <utility>
 
 #include "agent/os/check.h"
@@ -16,19 +17,25 @@ Reaper::Reaper(EventLoop& loop, Reaped reaped)
 }
 
 void Reaper::reap() {
+  std::exception_ptr first_error;  // One report that fails must not leave the other zombies.
   for (;;) {
     int status = 0;
     rusage usage{};
     const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
-    if (pid <= 0) return;
+    if (pid <= 0) break;
     ExitStatus exit;
     if (WIFEXITED(status)) exit.code = WEXITSTATUS(status);
     if (WIFSIGNALED(status)) {
       exit.signal = WTERMSIG(status);
       exit.core_dumped = WCOREDUMP(status);
     }
-    reaped_(pid, exit, usage);
+    try {
+      reaped_(pid, exit, usage);
+    } catch (...) {
+      if (!first_error) first_error = std::current_exception();
+    }
   }
+  if (first_error) std::rethrow_exception(first_error);
 }
 
 }  // namespace codex

@@ -123,6 +123,7 @@ Prepared prepare(const SpawnRequest& request) {
   }
   // Marks rather than closes, so that the report pipe lives until exec.
   if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) fail(Stage::kStdio);
+  if (request.open_files) ::setrlimit(RLIMIT_NOFILE, &*request.open_files);
   if (::chdir(request.directory.c_str()) < 0) fail(Stage::kDirectory);
   ::execve(prepared.program.c_str(), prepared.argv.data(), prepared.envp.data());
   fail(Stage::kExec);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <filesystem>
@@ -22,6 +23,7 @@ struct SpawnRequest {
   int stdout_fd = -1;                              ///< becomes fd 1
   int stderr_fd = -1;                              ///< becomes fd 2
   int cgroup_fd = -1;                              ///< cgroup v2 directory to be born in; -1 = ours
+  std::optional<rlimit> open_files;                ///< RLIMIT_NOFILE of the child, if it is not to be ours
 };
 
 /// Why a child could not become the program.

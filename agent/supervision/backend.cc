@@ -15,16 +15,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration kSamplePeriod = seconds(1);
-
-/// How often a starting backend's port is looked at: a look costs some 20 us, and a fast start should not
-/// wait.
-Duration listen_period(Duration waited) {
-  if (waited < seconds(2)) return milliseconds(5);
-  if (waited < seconds(10)) return milliseconds(20);
-  return milliseconds(100);
-}
-
 std::vector<StartupPhase> needed_phases(const BackendConfig& config) {
   std::vector<StartupPhase> phases{StartupPhase::kSpawn};
   const auto any = [&](auto predicate) {
@@ -37,12 +27,6 @@ std::vector<StartupPhase> needed_phases(const BackendConfig& config) {
   if (any([](const ProbeSpec& spec) { return spec.kind != ProbeKind::kDatabase; })) {
     phases.push_back(StartupPhase::kRespond);
   }
-  return phases;
-}
-
-std::vector<std::pair<std::string, double>> seconds_of(const Startup& startup) {
-  std::vector<std::pair<std::string, double>> phases;
-  for (const auto& [phase, took] : startup.phases()) phases.emplace_back(to_string(phase), to_seconds(took));
   return phases;
 }
 
@@ -82,7 +66,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
             follow_health();
           }),
       state_timer_(
-          services.loop, "state", [this] { handle({EventType::kTimer}); }, Priority::kUrgent),
+          services.loop, "state", [this] { timer(); }, Priority::kUrgent),
       listen_timer_(services.loop, "listen", [this] { follow_startup(); }),
       sample_timer_(
           services.loop, "sample", [this] { sample(); }, Priority::kNormal, milliseconds(20)) {
@@ -118,6 +102,13 @@ void Backend::restart() {
   handle(event);
 }
 
+void Backend::timer() {
+  Event event{EventType::kTimer};
+  const State state = lifecycle_.state();
+  event.leftovers = (state == State::kBackoff || state == State::kFailed) && !tree_.members().empty();
+  handle(event);
+}
+
 bool Backend::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) {
   if (!tree_.on_reaped(pid, status)) return false;
   sampler_.add_reaped(usage);
@@ -134,18 +125,32 @@ void Backend::handle(Event event) {
     queue_.pop_front();
     const State before = lifecycle_.state();
     const auto actions = lifecycle_.on(next, services_.loop.now());
-    try {
-      if (lifecycle_.state() != before) entered(before);
-      for (const auto& action : actions) carry_out(action);
-    } catch (const std::exception& e) {
-      services_.log.error(LogLine("action_failed")
-                              .kv("backend", config_.name)
-                              .kv("error", services_.redactor.safe(e.what()))
-                              .str());
+    if (lifecycle_.state() != before) attempt("entered", [&] { entered(before); });
+    for (const auto& action : actions) {
+      const bool starts = action.type == ActionType::kSpawn || action.type == ActionType::kAdopt;
+      if (attempt("action", [&] { carry_out(action); }) || !starts) continue;
+      // Half a start is a failed one: whatever lives of it is taken down, or there is nothing to take down.
+      problem_ = "Server could not be started: " + problem_;
+      handle(tree_.leader() ? Event{EventType::kExited, ExitStatus{false, 0, 0, false}}
+                            : Event{EventType::kSpawnFailed, {}, {}, true});
     }
   }
   handling_ = false;
   changed_();
+}
+
+/// One step on its own, so that its failure keeps no other step from being done. Its error is in problem_
+/// then.
+bool Backend::attempt(std::string_view what, const std::function<void()>& step) {
+  try {
+    step();
+    return true;
+  } catch (const std::exception& e) {
+    problem_ = services_.redactor.safe(e.what());
+    services_.log.error(
+        LogLine("step_failed").kv("backend", config_.name).kv("step", what).kv("error", problem_).str());
+    return false;
+  }
 }
 
 void Backend::carry_out(const Action& action) {
@@ -157,14 +162,7 @@ void Backend::carry_out(const Action& action) {
     case ActionType::kStopTree:
       return stopper_.stop(config_.stop_signal);
     case ActionType::kKillTree:
-      if (const auto obstacle = stopper_.killing() ? stopper_.obstacle() : ""; !obstacle.empty())
-        problem_ = obstacle;
-      services_.log.warning(LogLine("stop_timeout")
-                                .kv("backend", config_.name)
-                                .kv("action", "SIGKILL")
-                                .kv("obstacle", problem_)
-                                .str());
-      return stopper_.kill();
+      return kill_tree();
     case ActionType::kArmTimer:
       return state_timer_.arm_at(action.at);
     case ActionType::kDisarmTimer:
@@ -172,6 +170,17 @@ void Backend::carry_out(const Action& action) {
     case ActionType::kCountRestart:
       return record_.restarted(action.cause);
   }
+}
+
+void Backend::kill_tree() {
+  LogLine line("stop_timeout");
+  line.kv("backend", config_.name).kv("action", "SIGKILL");
+  if (stopper_.killing()) {
+    problem_ = stopper_.obstacle();
+    line.kv("obstacle", problem_);
+  }
+  services_.log.warning(line.str());
+  stopper_.kill();
 }
 
 void Backend::spawn() {
@@ -185,9 +194,15 @@ void Backend::spawn() {
   if (!tree_.members().empty())
     throw std::logic_error("spawn although processes of the last generation live");
   const UniqueFd out = output_.open_for_child(0), err = output_.open_for_child(1);
-  SpawnRequest request{config_.command, config_.directory, config_.environment, out.get(), err.get(), -1};
-  const TimePoint now = Clock::now();
-  startup_.emplace(now, needed_phases(config_));
+  SpawnRequest request{config_.command,
+                       config_.directory,
+                       config_.environment,
+                       out.get(),
+                       err.get(),
+                       -1,
+                       services_.inherited_open_files};
+  begun_at_ = Clock::now();
+  startup_.emplace(begun_at_, needed_phases(config_));
   try {
     tree_.spawn(std::move(request), ++generation_);
   } catch (const SpawnError& error) {
@@ -201,7 +216,7 @@ void Backend::spawn() {
   started_at_ = std::chrono::system_clock::now();
   prober_.begin_generation();
   arm_listen_timer();
-  write_pid_file(services_.disk, config_.pid_file, tree_.leader());
+  announce_pid();
   services_.log.info(LogLine("spawned")
                          .kv("backend", config_.name)
                          .kv("pid", tree_.leader().value_or(0))
@@ -219,10 +234,11 @@ void Backend::adopt() {
   generation_ = leftover->generation;
   adopted_ = true;
   started_at_ = wall_time_of(leftover->leader.start_ticks);
-  startup_.emplace(Clock::now(), needed_phases(config_));
-  startup_->set(StartupPhase::kSpawn, true, Clock::now());
+  begun_at_ = Clock::now();
+  startup_.emplace(begun_at_, needed_phases(config_));
+  startup_->set(StartupPhase::kSpawn, true, begun_at_);
   prober_.begin_generation();
-  write_pid_file(services_.disk, config_.pid_file, leftover->leader.pid);
+  announce_pid();
   sample();
   services_.log.info(LogLine("adopted")
                          .kv("backend", config_.name)
@@ -230,47 +246,6 @@ void Backend::adopt() {
                          .kv("generation", generation_)
                          .str());
   follow_startup();
-}
-
-void Backend::arm_listen_timer() {
-  listen_timer_.arm_after(listen_period(std::chrono::system_clock::now() - started_at_.value_or(WallTime{})));
-}
-
-void Backend::follow_startup() {
-  if (!startup_ || lifecycle_.state() != State::kStarting) return;
-  const TimePoint now = Clock::now();
-  if (port_ && startup_->waiting_for() <= StartupPhase::kListen) {
-    startup_->set(StartupPhase::kListen, port_->look().ours, now);
-    if (!port_->last().ours) arm_listen_timer();
-  }
-  if (!port_ || port_->last().ours) prober_.begin_readiness();
-
-  bool database = true, respond = true;
-  for (const auto& tracker : prober_.trackers()) {
-    (tracker.spec().kind == ProbeKind::kDatabase ? database : respond) &= tracker.succeeding();
-  }
-  startup_->set(StartupPhase::kDatabase, database, now);
-  startup_->set(StartupPhase::kRespond, respond, now);
-  if (startup_->complete()) handle({EventType::kReady});
-  changed_();
-}
-
-void Backend::follow_health() {
-  if (lifecycle_.state() != State::kRunning) return;
-  health_ = judge_health(prober_.trackers());
-  if (health_.health == Health::kHealthy && port_ && !port_->last().ours) {
-    // Seen without a probe, and not yet a reason to restart: nodemon may just be reloading.
-    health_ = {Health::kDegraded, "port: refused",
-               "nothing of ours listens on port " + std::to_string(*config_.port), false};
-  }
-  if (health_.health != Health::kHealthy) record_.trouble(services_.loop.now());
-  if (health_.health == Health::kHealthy) record_.recovered(services_.loop.now());
-  publish_state(health_.reason.empty() ? "recovered" : health_.reason, health_.detail);
-  if (health_.restart) {
-    problem_ = health_.reason + ": " + health_.detail;
-    handle({EventType::kRestart, {}, Cause::kProbeFailure});
-  }
-  changed_();
 }
 
 void Backend::exited(const ExitStatus& status) {
@@ -286,104 +261,6 @@ void Backend::exited(const ExitStatus& status) {
     problem_ = "Server process died unexpectedly: " + record_.describe_last_exit() + ".";
   }
   handle({EventType::kExited, status});
-}
-
-/// Follow-up of a change of state, before its actions are carried out.
-void Backend::entered(State before) {
-  const State state = lifecycle_.state();
-  if (before == State::kStarting && state != State::kRunning) start_ended_early();
-  if (before == State::kStarting || before == State::kRunning) {
-    listen_timer_.disarm();
-    if (state != State::kRunning) prober_.stop();
-  }
-  health_ = {};
-  std::string detail = state == State::kStarting ? "" : problem_;
-  switch (state) {
-    case State::kRunning: {
-      if (!adopted_) record_.startup_completed(seconds_of(*startup_), to_seconds(startup_->elapsed()));
-      record_.recovered(services_.loop.now());
-      startup_.reset();
-      running_since_ = services_.loop.now();
-      if (adopted_) running_since_ -= std::chrono::system_clock::now() - *started_at_;
-      problem_.clear();
-      prober_.begin_running();
-      detail = summary();
-      break;
-    }
-    case State::kFailed:
-      if (lifecycle_.cause() == Cause::kStartLimit) {
-        problem_ += " It was restarted " + std::to_string(config_.restart.start_limit) +
-                    " times without success; see codex-agent logs.";
-        detail = problem_;
-      }
-      rest();
-      break;
-    case State::kStopped:
-      problem_.clear();
-      record_.no_trouble();
-      rest();
-      break;
-    case State::kBackoff:
-      rest();
-      break;
-    case State::kStarting:
-    case State::kStopping:
-      break;
-  }
-  publish_state(to_string(lifecycle_.cause()), detail);
-  if (state == State::kRunning) sample();
-}
-
-/// Nothing runs any more.
-void Backend::rest() {
-  output_.drain();
-  startup_.reset();
-  started_at_.reset();
-  write_pid_file(services_.disk, config_.pid_file, std::nullopt);
-  sample();
-}
-
-void Backend::start_ended_early() {
-  switch (lifecycle_.cause()) {
-    case Cause::kPortTaken:
-      return;  // nothing was started
-    case Cause::kExecError:
-      return record_.start_failed("exec_error");
-    case Cause::kStopCommand:
-    case Cause::kRestartCommand:
-      return record_.start_failed("aborted");
-    case Cause::kStartTimeout:
-      break;
-    default:
-      return record_.start_failed("early_exit");
-  }
-  record_.start_failed("ready_timeout");
-  record_.trouble(services_.loop.now());
-  problem_ = describe_start_timeout(config_, startup_ ? startup_->waiting_for() : std::nullopt,
-                                    prober_.trackers(), port_ ? &port_->last() : nullptr);
-}
-
-void Backend::publish_state(std::string_view reason, std::string detail) {
-  const bool degraded = lifecycle_.state() == State::kRunning && health_.health == Health::kDegraded;
-  const std::string_view state = degraded ? "degraded" : to_string(lifecycle_.state());
-  if (state == record_.state()) return;
-  const auto& change =
-      record_.entered(state, reason, services_.redactor.safe(detail, 512), std::chrono::system_clock::now());
-  services_.events.append(
-      {0, change.at, config_.name, "state_changed", change.from, change.to, change.reason, change.detail});
-  LogLine line("state_changed");
-  line.kv("backend", config_.name).kv("from", change.from).kv("to", change.to).kv("reason", change.reason);
-  if (!change.detail.empty()) line.kv("detail", change.detail);
-  const bool bad = state == "failed" || state == "backoff" || state == "degraded";
-  bad ? services_.log.warning(line.str()) : services_.log.info(line.str());
-}
-
-void Backend::sample() {
-  const bool alive = sampler_.sample(tree_);
-  if (port_) port_->look();
-  if (alive) sample_timer_.arm_after(kSamplePeriod);
-  follow_health();
-  changed_();
 }
 
 }  // namespace codex

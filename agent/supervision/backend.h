@@ -38,6 +38,7 @@ struct BackendServices {
   std::filesystem::path state_directory;
   std::string agent_id;  ///< tells this agent's processes from another's, also after a restart of the agent
   bool use_cgroup = true;
+  std::optional<rlimit> inherited_open_files;  ///< RLIMIT_NOFILE that children get back
 };
 
 /// One supervised backend: carries out what its Lifecycle decides and feeds it what happens. Loop thread.
@@ -68,6 +69,10 @@ class Backend {
 
  private:
   void handle(Event event);
+  bool attempt(std::string_view what, const std::function<void()>& step);
+  void timer();
+  void kill_tree();
+  void announce_pid();
   void carry_out(const Action& action);
   void spawn();
   void adopt();
@@ -99,7 +104,8 @@ class Backend {
   std::uint64_t generation_ = 0;
   bool adopted_ = false;  ///< the present generation was started by an earlier agent
   std::optional<WallTime> started_at_;
-  TimePoint running_since_{};
+  std::optional<pid_t> pid_written_;  ///< what the pid file says because of us
+  TimePoint begun_at_{}, running_since_{};
   std::deque<Event> queue_;
   bool handling_ = false;
   Timer state_timer_, listen_timer_, sample_timer_;  // keep last

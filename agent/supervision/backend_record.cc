@@ -116,12 +116,6 @@ void BackendRecord::recovered(TimePoint now) {
   trouble_since_.reset();
 }
 
-std::uint64_t BackendRecord::total_restarts() const {
-  std::uint64_t total = 0;
-  for (const auto& [reason, count] : record_.restarts) total += count;
-  return total;
-}
-
 std::string BackendRecord::describe_last_exit() const {
   if (!record_.last_exit) return "exit status unknown";
   const auto& exit = *record_.last_exit;

@@ -32,7 +32,6 @@ class BackendRecord {
   void no_trouble() { trouble_since_.reset(); }
 
   [[nodiscard]] const std::string& state() const { return state_; }
-  [[nodiscard]] std::uint64_t total_restarts() const;
   [[nodiscard]] std::string describe_last_exit() const;  ///< "exit code 3", "signal SIGKILL"
 
   /// Writes everything recorded into `snapshot`.

@@ -35,7 +35,7 @@ HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
   const ProbeTracker* lifeless = nullptr;
   bool held = false;
   for (const auto& probe : probes) {
-    if (!probe.failing()) continue;
+    if (!probe.failing() || probe.spec().role == ProbeRole::kStartup) continue;
     const bool liveness =
         probe.spec().role == ProbeRole::kLiveness && probe.spec().kind != ProbeKind::kDatabase;
     if (liveness && lifeless == nullptr) lifeless = &probe;

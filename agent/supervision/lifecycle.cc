@@ -193,7 +193,7 @@ Lifecycle::Actions Lifecycle::in_stopping(const Event& event, TimePoint now) {
       return rest(goal_, cause_, now);
     case EventType::kTimer:
       killing_ = true;
-      return {{ActionType::kKillTree, {}, {}}, arm(now + kKillAgain)};
+      return {arm(now + kKillAgain), {ActionType::kKillTree, {}, {}}};
     case EventType::kStop:
       desired_running_ = false;
       goal_ = Goal::kStop;
@@ -222,8 +222,10 @@ Lifecycle::Actions Lifecycle::in_waiting(const Event& event, TimePoint now) {
   switch (event.type) {
     case EventType::kTimer:
       retrying_ = state_ == State::kFailed;
+      if (event.leftovers) return stop_tree(Goal::kSpawn, cause_, now);
       return spawn(retrying_ ? Cause::kRetry : cause_, now);
     case EventType::kStop:
+      if (event.leftovers) return stop_tree(Goal::kStop, Cause::kStopCommand, now);
       desired_running_ = false;
       restart_cause_.reset();
       enter(State::kStopped, Cause::kStopCommand);

@@ -69,7 +69,7 @@ struct Event {
   Cause reason = Cause::kRestartCommand;  ///< kRestart
   bool transient = false;                 ///< kSpawnFailed
   bool adoptable = false;  ///< kStart: the leftovers have a leader and may be taken over as they are
-  bool leftovers = false;  ///< commands: members of an earlier life still live
+  bool leftovers = false;  ///< commands, kTimer: members of an earlier life still live
 };
 
 enum class ActionType {

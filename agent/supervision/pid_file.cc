@@ -9,23 +9,30 @@ namespace codex {
 
 namespace {
 
-void update(const std::filesystem::path& path, std::optional<pid_t> pid) {
-  std::error_code ignored;
-  if (!pid) {
-    std::filesystem::remove(path, ignored);
-    return;
-  }
-  std::filesystem::create_directories(path.parent_path(), ignored);
-  try {
-    write_file_atomically(path, std::to_string(*pid) + "\n", 0644);
-  } catch (const std::system_error&) {  // full or read-only: supervision goes on
-  }
+std::string text_of(pid_t pid) {
+  return std::to_string(pid) + "\n";
 }
 
 }  // namespace
 
-void write_pid_file(Worker& disk, const std::filesystem::path& path, std::optional<pid_t> pid) {
-  [[maybe_unused]] const bool accepted = disk.submit([path, pid] { update(path, pid); });
+void write_pid_file(Worker& disk, const std::filesystem::path& path, pid_t pid) {
+  [[maybe_unused]] const bool accepted = disk.submit([path, pid] {
+    std::error_code ignored;
+    std::filesystem::create_directories(path.parent_path(), ignored);
+    try {
+      write_file_atomically(path, text_of(pid), 0644);
+    } catch (const std::system_error&) {  // full or read-only: supervision goes on
+    }
+  });
+}
+
+void remove_pid_file(Worker& disk, const std::filesystem::path& path, pid_t pid) {
+  [[maybe_unused]] const bool accepted = disk.submit([path, pid] {
+    try {
+      if (read_regular_file(path, 64) == text_of(pid)) std::filesystem::remove(path);
+    } catch (const std::system_error&) {  // gone already, or not ours to remove
+    }
+  });
 }
 
 }  // namespace codex

@@ -26,7 +26,6 @@ class ProbeTracker {
   [[nodiscard]] const ProbeSpec& spec() const { return spec_; }
   [[nodiscard]] bool succeeding() const { return successes_ >= spec_.success_threshold; }
   [[nodiscard]] bool failing() const { return failing_; }
-  [[nodiscard]] int consecutive_failures() const { return failures_; }
   [[nodiscard]] Reason last_reason() const { return last_.reason; }
   [[nodiscard]] const std::string& last_detail() const { return last_.detail; }
   /// When the present run of successes began; nullopt without one.

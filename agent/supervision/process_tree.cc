@@ -18,9 +18,14 @@ int send_signal(int pidfd, int signal) {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }
 
-/// A zombie whose other threads still run (in D state, say) holds its port and counts as alive.
-bool alive(const ProcStat& stat) {
-  return (stat.state != 'Z' && stat.state != 'X') || stat.threads > 1;
+/// This process and those it descends from: even with our token in their environment they are no members.
+std::set<pid_t> own_family() {
+  std::set<pid_t> family;
+  for (pid_t pid = ::getpid(); pid > 0 && family.insert(pid).second;) {
+    const auto stat = read_proc_stat(pid);
+    pid = stat ? stat->parent : 0;
+  }
+  return family;
 }
 
 std::string cgroup_name(std::string token_prefix) {
@@ -37,18 +42,39 @@ ProcessTree::ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgr
 
 void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
   request.environment[kTokenVariable] = token_prefix_ + std::to_string(generation);
+  renew_cgroup();
   request.cgroup_fd = cgroup_ ? cgroup_->fd() : -1;
-  auto child = codex::spawn(request);
+  SpawnedProcess child;
+  try {
+    child = codex::spawn(request);
+  } catch (const SpawnError&) {
+    if (!cgroup_) throw;
+    cgroup_.reset();  // Removed by somebody, or not for us after all: go on without.
+    request.cgroup_fd = -1;
+    child = codex::spawn(request);
+  }
   request.environment.clear();  // Only the command is needed from here on; the rest may hold secrets.
   request_ = std::move(request);
   leader_ = ProcessId{child.pid, 0};
   if (const auto stat = read_proc_stat(child.pid)) leader_->start_ticks = stat->start_ticks;
   seen_ = {*leader_};
+  session_ = child.pid;
   spawn_error_.reset();
   exec_watch_.reset();
   pidfd_ = std::move(child.pidfd);
   exec_pipe_ = std::move(child.exec_pipe);
   watch_exec_pipe();
+}
+
+/// The tree is empty: a new generation gets a new group, see Cgroup::create().
+void ProcessTree::renew_cgroup() {
+  if (!cgroup_) return;
+  if (const auto cpu = cgroup_->cpu()) {
+    cpu_of_earlier_cgroups_.user_seconds += cpu->user_seconds;
+    cpu_of_earlier_cgroups_.system_seconds += cpu->system_seconds;
+  }
+  cgroup_.reset();
+  cgroup_ = Cgroup::create(cgroup_name(token_prefix_));
 }
 
 void ProcessTree::watch_exec_pipe() {
@@ -69,7 +95,10 @@ std::optional<SpawnError> ProcessTree::exec_finished() {
 }
 
 bool ProcessTree::find_leftovers() {
-  for (const auto& id : find_processes_by_environment(kTokenVariable, token_prefix_)) seen_.insert(id);
+  const auto family = own_family();
+  for (const auto& id : find_processes_by_environment(kTokenVariable, token_prefix_)) {
+    if (!family.contains(id.pid)) seen_.insert(id);
+  }
   foreign_children_ = !members().empty();
   return foreign_children_;
 }
@@ -95,6 +124,7 @@ bool ProcessTree::adopt(const Adoptable& leftover) {
   pidfd_ = UniqueFd(open_pidfd(leftover.leader.pid));
   if (!pidfd_ || identify_process(leftover.leader.pid) != leftover.leader) return false;
   leader_ = leftover.leader;
+  session_ = leftover.leader.pid;
   pidfd_watch_ = FdWatch(
       loop_, "pidfd", pidfd_.get(), EPOLLIN,
       [this](std::uint32_t) {
@@ -132,7 +162,7 @@ void ProcessTree::leader_gone(const ExitStatus& status) {
 
 bool ProcessTree::is_ours(const ProcStat& orphan) {
   const ProcessId id{orphan.pid, orphan.start_ticks};
-  if (seen_.contains(id) || (leader_ && leader_->pid == orphan.pid)) return true;
+  if (seen_.contains(id) || (session_ != 0 && orphan.session == session_)) return true;
   const auto token = environment_of(orphan.pid, kTokenVariable);
   return token && token->starts_with(token_prefix_);
 }
@@ -153,7 +183,7 @@ std::vector<ProcStat> ProcessTree::members() {
     if (stat && stat->start_ticks == id.start_ticks) roots.push_back(id.pid);
   }
   auto found = descendants_of(roots);
-  std::erase_if(found, [](const ProcStat& stat) { return !alive(stat); });
+  std::erase_if(found, [](const ProcStat& stat) { return stat.pid == ::getpid(); });
   seen_.clear();
   for (const auto& stat : found) seen_.insert(ProcessId{stat.pid, stat.start_ticks});
   return found;
@@ -180,12 +210,16 @@ void ProcessTree::kill_all() {
 
 bool ProcessTree::is_surely_empty() {
   if (!members().empty()) return false;
-  if (cgroup_) return true;
-  return foreign_children_ ? !find_leftovers() : members().empty();
+  if (foreign_children_) return !find_leftovers();
+  return cgroup_ || members().empty();
 }
 
 std::optional<Cgroup::Cpu> ProcessTree::cgroup_cpu() const {
-  return cgroup_ ? cgroup_->cpu() : std::nullopt;
+  auto cpu = cgroup_ ? cgroup_->cpu() : std::nullopt;
+  if (!cpu) return std::nullopt;
+  cpu->user_seconds += cpu_of_earlier_cgroups_.user_seconds;
+  cpu->system_seconds += cpu_of_earlier_cgroups_.system_seconds;
+  return cpu;
 }
 
 }  // namespace codex

@@ -62,7 +62,6 @@ class ProcessTree {
   std::vector<ProcStat> members();
 
   [[nodiscard]] std::optional<pid_t> leader() const;
-  [[nodiscard]] std::optional<ProcessId> leader_id() const { return leader_; }
 
   /// Sends `signal` to a member, through a pidfd and only if pid and start time still agree. False if it is
   /// gone.
@@ -81,15 +80,18 @@ class ProcessTree {
   bool is_ours(const ProcStat& orphan);
   void watch_exec_pipe();
   std::optional<SpawnError> exec_finished();
+  void renew_cgroup();
   void leader_gone(const ExitStatus& status);
 
   EventLoop& loop_;
   std::string token_prefix_;
   Events events_;
   std::optional<Cgroup> cgroup_;
+  Cgroup::Cpu cpu_of_earlier_cgroups_;
   std::optional<ProcessId> leader_;
   std::optional<SpawnRequest> request_;
   std::set<ProcessId> seen_;  ///< members of the last look
+  pid_t session_ = 0;         ///< of the present generation: its leader's pid
   std::optional<SpawnError> spawn_error_;
   UniqueFd pidfd_, exec_pipe_;
   bool foreign_children_ = false;     ///< members may be re-parented to somebody else than us

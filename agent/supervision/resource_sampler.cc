@@ -15,11 +15,12 @@ bool ResourceSampler::sample(ProcessTree& tree) {
 }
 
 void ResourceSampler::note_cpu_ratio(TimePoint now, bool anything_lives) {
+  // The kernel counts in ticks of 10 ms: over less than this a ratio would be noise.
+  constexpr Duration kShortest = std::chrono::milliseconds(500);
+  if (sampled_at_ && anything_lives && now - *sampled_at_ < kShortest) return;
   const double used = last_.cpu.user_seconds + last_.cpu.system_seconds;
   cpu_ratio_.reset();
-  if (sampled_at_ && anything_lives && now > *sampled_at_) {
-    cpu_ratio_ = (used - cpu_then_) / to_seconds(now - *sampled_at_);
-  }
+  if (sampled_at_ && anything_lives) cpu_ratio_ = (used - cpu_then_) / to_seconds(now - *sampled_at_);
   sampled_at_ = anything_lives ? std::optional(now) : std::nullopt;
   cpu_then_ = used;
 }

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
+#include "agent/os/display_text.h"
 #include "agent/os/files.h"
 
 namespace codex {
@@ -51,6 +53,7 @@ void TreeStopper::stop(int signal) {
   owners_.clear();
   signalled_.clear();
   empty_since_.reset();
+  tick_.arm_after(kTick);  // First: whatever fails below is tried again.
 
   const auto members = tree_.members();
   std::vector<pid_t> pids;
@@ -75,13 +78,15 @@ void TreeStopper::stop(int signal) {
 
 void TreeStopper::kill() {
   if (!active_) return;
-  killing_ = true;
-  events_.signalled("SIGKILL");
+  const bool first = !std::exchange(killing_, true);
+  tick_.arm_after(kTick);
+  if (first && !tree_.members().empty()) events_.signalled("SIGKILL");
   check();
 }
 
 void TreeStopper::check() {
   if (!active_) return;
+  tick_.arm_after(kTick);
   auto members = tree_.members();
   if (killing_ && !members.empty()) {
     tree_.kill_all();
@@ -92,13 +97,11 @@ void TreeStopper::check() {
     if (!owner_lives) signal_remaining(members);
   }
   // The leader may be dead but not yet reaped; its exit must be told before "empty" is.
-  if (members.empty() && !tree_.leader() && tree_.is_surely_empty() && port_is_free()) {
+  if (members.empty() && !tree_.leader() && port_is_free() && tree_.is_surely_empty()) {
     active_ = false;
     tick_.disarm();
     events_.empty();
-    return;
   }
-  tick_.arm_after(kTick);
 }
 
 void TreeStopper::signal_remaining(const std::vector<ProcStat>& members) {
@@ -119,8 +122,8 @@ std::string TreeStopper::obstacle() {
   const auto members = tree_.members();
   if (members.empty()) return {};
   const auto& first = members.front();
-  return "pid " + std::to_string(first.pid) + " (" + first.comm + ") is unkillable: waiting in " +
-         wait_channel(first.pid) + " (state " + first.state + ")";
+  return "pid " + std::to_string(first.pid) + " (" + escape_for_display(first.comm, 64) +
+         ") is unkillable: waiting in " + wait_channel(first.pid) + " (state " + first.state + ")";
 }
 
 }  // namespace codex

@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <utility>
+
+#include "agent/supervision/backend.h"
+#include "agent/supervision/describe.h"
+#include "agent/supervision/log_line.h"
+#include "agent/supervision/pid_file.h"
+
+/// How a backend's start and health are followed, and how its changes of state are told.
+
+namespace codex {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kSamplePeriod = seconds(1);
+
+/// How often a starting backend's port is looked at: a look costs some 20 us, and a fast start should not
+/// wait.
+Duration listen_period(Duration waited) {
+  if (waited < seconds(2)) return milliseconds(5);
+  if (waited < seconds(10)) return milliseconds(20);
+  return milliseconds(100);
+}
+
+std::vector<std::pair<std::string, double>> seconds_of(const Startup& startup) {
+  std::vector<std::pair<std::string, double>> phases;
+  for (const auto& [phase, took] : startup.phases()) phases.emplace_back(to_string(phase), to_seconds(took));
+  return phases;
+}
+
+}  // namespace
+
+void Backend::arm_listen_timer() {
+  listen_timer_.arm_after(listen_period(Clock::now() - begun_at_));
+}
+
+void Backend::follow_startup() {
+  if (!startup_ || lifecycle_.state() != State::kStarting) return;
+  const TimePoint now = Clock::now();
+  if (port_ && startup_->waiting_for() <= StartupPhase::kListen) {
+    arm_listen_timer();
+    startup_->set(StartupPhase::kListen, port_->look().ours, now);
+    if (port_->last().ours) listen_timer_.disarm();
+  }
+  if (!port_ || port_->last().ours) prober_.begin_readiness();
+
+  bool database = true, respond = true;
+  for (const auto& tracker : prober_.trackers()) {
+    (tracker.spec().kind == ProbeKind::kDatabase ? database : respond) &= tracker.succeeding();
+  }
+  startup_->set(StartupPhase::kDatabase, database, now);
+  startup_->set(StartupPhase::kRespond, respond, now);
+  if (startup_->complete()) handle({EventType::kReady});
+  changed_();
+}
+
+void Backend::follow_health() {
+  if (lifecycle_.state() != State::kRunning) return;
+  health_ = judge_health(prober_.trackers());
+  if (health_.health == Health::kHealthy && port_ && !port_->last().ours) {
+    // Seen without a probe, and not yet a reason to restart: nodemon may just be reloading.
+    health_ = {Health::kDegraded, "port: refused",
+               "nothing of ours listens on port " + std::to_string(*config_.port), false};
+  }
+  if (health_.health != Health::kHealthy) record_.trouble(services_.loop.now());
+  if (health_.health == Health::kHealthy) record_.recovered(services_.loop.now());
+  publish_state(health_.reason.empty() ? "recovered" : health_.reason, health_.detail);
+  if (health_.restart) {
+    problem_ = health_.reason + ": " + health_.detail;
+    handle({EventType::kRestart, {}, Cause::kProbeFailure});
+  }
+  changed_();
+}
+
+/// Follow-up of a change of state, before its actions are carried out.
+void Backend::entered(State before) {
+  const State state = lifecycle_.state();
+  if (before == State::kStarting && state != State::kRunning) start_ended_early();
+  if (before == State::kStarting || before == State::kRunning) {
+    listen_timer_.disarm();
+    if (state != State::kRunning) prober_.stop();
+  }
+  health_ = {};
+  std::string detail = state == State::kStarting ? "" : problem_;
+  switch (state) {
+    case State::kRunning: {
+      if (!adopted_) record_.startup_completed(seconds_of(*startup_), to_seconds(startup_->elapsed()));
+      record_.recovered(services_.loop.now());
+      startup_.reset();
+      running_since_ = services_.loop.now();
+      if (adopted_) running_since_ -= std::chrono::system_clock::now() - *started_at_;
+      problem_.clear();
+      prober_.begin_running();
+      detail = summary();
+      break;
+    }
+    case State::kFailed:
+      if (lifecycle_.cause() == Cause::kStartLimit) {
+        problem_ += " It was restarted " + std::to_string(config_.restart.start_limit) +
+                    " times without success; see codex-agent logs.";
+        detail = problem_;
+      }
+      rest();
+      break;
+    case State::kStopped:
+      problem_.clear();
+      record_.no_trouble();
+      rest();
+      break;
+    case State::kBackoff:
+      rest();
+      break;
+    case State::kStarting:
+    case State::kStopping:
+      break;
+  }
+  publish_state(to_string(lifecycle_.cause()), detail);
+  if (state == State::kRunning) sample();
+}
+
+/// Nothing runs any more.
+void Backend::rest() {
+  output_.drain();
+  startup_.reset();
+  started_at_.reset();
+  if (pid_written_) remove_pid_file(services_.disk, config_.pid_file, *pid_written_);
+  pid_written_.reset();
+  sample();
+}
+
+void Backend::announce_pid() {
+  pid_written_ = tree_.leader();
+  if (pid_written_) write_pid_file(services_.disk, config_.pid_file, *pid_written_);
+}
+
+void Backend::start_ended_early() {
+  switch (lifecycle_.cause()) {
+    case Cause::kPortTaken:
+      return;  // nothing was started
+    case Cause::kExecError:
+      return record_.start_failed("exec_error");
+    case Cause::kStopCommand:
+    case Cause::kRestartCommand:
+      return record_.start_failed("aborted");
+    case Cause::kStartTimeout:
+      break;
+    default:
+      return record_.start_failed("early_exit");
+  }
+  record_.start_failed("ready_timeout");
+  record_.trouble(services_.loop.now());
+  problem_ = describe_start_timeout(config_, startup_ ? startup_->waiting_for() : std::nullopt,
+                                    prober_.trackers(), port_ ? &port_->last() : nullptr);
+}
+
+void Backend::publish_state(std::string_view reason, std::string detail) {
+  const bool degraded = lifecycle_.state() == State::kRunning && health_.health == Health::kDegraded;
+  const std::string_view state = degraded ? "degraded" : to_string(lifecycle_.state());
+  if (state == record_.state()) return;
+  const auto& change =
+      record_.entered(state, reason, services_.redactor.safe(detail, 512), std::chrono::system_clock::now());
+  services_.events.append(
+      {0, change.at, config_.name, "state_changed", change.from, change.to, change.reason, change.detail});
+  LogLine line("state_changed");
+  line.kv("backend", config_.name).kv("from", change.from).kv("to", change.to).kv("reason", change.reason);
+  if (!change.detail.empty()) line.kv("detail", change.detail);
+  const bool bad = state == "failed" || state == "backoff" || state == "degraded";
+  bad ? services_.log.warning(line.str()) : services_.log.info(line.str());
+}
+
+void Backend::sample() {
+  sample_timer_.arm_after(kSamplePeriod);  // First: a look that fails is repeated.
+  const bool alive = sampler_.sample(tree_);
+  if (port_) port_->look();
+  if (!alive) sample_timer_.disarm();
+  follow_health();
+  changed_();
+}
+
+}  // namespace codex
