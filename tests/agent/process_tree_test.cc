@@ -5,9 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "agent/os/cgroup.h"
 #include "agent/supervision/tree_stopper.h"
@@ -24,6 +26,7 @@ class Tree : public ::testing::TestWithParam<bool> {
   Tree()
       : reaper_(loop_,
                 [this](pid_t pid, const ExitStatus& status, const rusage&) {
+                  reaped_[pid] = status;
                   if (tree_.on_reaped(pid, status)) stopper_.check();
                 }),
         tree_(loop_, "test" + std::to_string(::getpid()) + "/tree/", GetParam(),
@@ -74,6 +77,7 @@ class Tree : public ::testing::TestWithParam<bool> {
   std::optional<SpawnError> spawn_error_;
   std::optional<ExitStatus> exit_;
   std::vector<std::string> signals_;
+  std::map<pid_t, ExitStatus> reaped_;
   Reaper reaper_;
   ProcessTree tree_;
   TreeStopper stopper_;
@@ -172,6 +176,47 @@ TEST_P(Tree, WhoIgnoresTheSignalIsKilled) {
   EXPECT_EQ(signals_, (std::vector<std::string>{"SIGTERM", "SIGKILL"}));
 }
 
+TEST_P(Tree, AGenerationAfterAKilledOneLives) {
+  for (int generation = 0; generation < 3; ++generation) {
+    empty_ = false;
+    exit_.reset();
+    shell("trap '' TERM; while :; do sleep 1000; done");
+    ASSERT_TRUE(has_members(2));
+    ASSERT_FALSE(exit_);
+    stopper_.stop(SIGTERM);
+    stopper_.kill();
+    ASSERT_TRUE(stopped());
+  }
+  exit_.reset();
+  shell("exit 3");
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  EXPECT_EQ(exit_->code, 3);
+}
+
+TEST_P(Tree, AnOrphanThatClearedItsEnvironmentIsStillAMember) {
+  shell("env -i sleep 1000 & env -i sleep 1000 & exit 0");
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  ASSERT_TRUE(has_members(2));
+  stopper_.stop(SIGTERM);
+  EXPECT_TRUE(stopped());
+}
+
+TEST_P(Tree, TheAgentIsNeverAMemberWhateverItsEnvironmentSays) {
+  // As after `codex-agent start` in a shell that the backend itself has started: the token is ours, and so is
+  // the pid.
+  const pid_t agent = ::fork();
+  if (agent == 0) {
+    const std::string token = std::string(kTokenVariable) + "=family" + std::to_string(::getpid()) + "/x/1";
+    const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+    const std::array<const char*, 2> environment{token.c_str(), nullptr};
+    ::execle(program.c_str(), program.c_str(), "--gtest_filter=TokenBearer.FindsNoLeftovers",
+             "--gtest_brief=1", static_cast<const char*>(nullptr), environment.data());
+    ::_exit(127);
+  }
+  ASSERT_TRUE(turn_until([&] { return reaped_.contains(agent); }));
+  EXPECT_EQ(reaped_[agent].code, 0);
+}
+
 TEST_P(Tree, AProcessThatHopsFromPidToPidIsCaught) {
   // Each one starts the next and ends at once; by the time a look sees it, it is another one.
   shell(
@@ -200,6 +245,14 @@ TEST_P(Tree, NeverSignalsAStrangerWithAReusedPid) {
 
 INSTANTIATE_TEST_SUITE_P(WithAndWithoutCgroup, Tree, ::testing::Bool(),
                          [](const auto& chosen) { return chosen.param ? "Cgroup" : "SubReaper"; });
+
+/// Also run in a process of its own that has the token of the tree it looks for in its environment.
+TEST(TokenBearer, FindsNoLeftovers) {
+  EventLoop loop;
+  ProcessTree tree(loop, "family" + std::to_string(::getpid()) + "/x/", false, {});
+  EXPECT_FALSE(tree.find_leftovers());
+  EXPECT_TRUE(tree.members().empty());
+}
 
 TEST(Cgroup, FindsTheMountOnHybridHosts) {
   const std::string hybrid =
