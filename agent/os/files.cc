@@ -1,7 +1,6 @@
 #include "agent/os/files.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,8 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <system_error>
+
+#include "agent/os/user_name.h"
 
 namespace codex {
 
@@ -61,16 +62,6 @@ class TemporaryName {
  private:
   std::string path_;
 };
-
-std::string user_name(uid_t uid) {
-  std::array<char, 4096> buffer;
-  passwd entry{};
-  passwd* found = nullptr;
-  if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-    return found->pw_name;
-  }
-  return std::to_string(uid);
-}
 
 void make_parents(const std::filesystem::path& path) {
   if (path.empty() || ::access(path.c_str(), F_OK) == 0) return;

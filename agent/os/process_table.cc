@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/unique_fd.h"
+#include "agent/os/user_name.h"
 
 namespace codex {
 
@@ -100,16 +100,6 @@ std::vector<pid_t> all_pids() {
     return true;
   });
   return pids;
-}
-
-std::string user_name(uid_t uid) {
-  std::array<char, 4096> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) {
-    return found->pw_name;
-  }
-  return std::to_string(uid);
 }
 
 std::chrono::nanoseconds read_clock(clockid_t id) {
