@@ -52,6 +52,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
       stopper_(services.loop, tree_, services.sock_diag, config.port,
                {[this] { handle({EventType::kTreeEmpty}); },
                 [this](const std::string& signal) { record_.stop_signal(signal); }}),
+      stop_mark_(services.disk, services.state_directory / (config.name + ".stopping")),
       output_file_(services.disk, config.output_file, config.output_max_bytes, config.output_keep),
       output_(services.loop, services.redactor, output_file_, services.state_directory, config.name),
       sampler_(config.collect_pss),
@@ -84,7 +85,7 @@ void Backend::start() {
   services_.log.info(LogLine("start_requested").kv("backend", config_.name).str());
   Event event{EventType::kStart};
   event.leftovers = !tree_.members().empty();
-  event.adoptable = tree_.adoptable().has_value();
+  event.adoptable = !stop_mark_.inherited() && tree_.adoptable();
   handle(event);
 }
 
@@ -160,6 +161,7 @@ void Backend::carry_out(const Action& action) {
     case ActionType::kAdopt:
       return adopt();
     case ActionType::kStopTree:
+      stop_mark_.set();
       return stopper_.stop(config_.stop_signal);
     case ActionType::kKillTree:
       return kill_tree();
@@ -211,6 +213,7 @@ void Backend::spawn() {
     return;
   }
   problem_.clear();
+  stop_mark_.clear();
   adopted_ = false;
   record_.started();
   started_at_ = std::chrono::system_clock::now();

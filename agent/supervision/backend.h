@@ -20,6 +20,7 @@
 #include "agent/supervision/process_tree.h"
 #include "agent/supervision/resource_sampler.h"
 #include "agent/supervision/startup.h"
+#include "agent/supervision/stop_mark.h"
 #include "agent/supervision/tree_stopper.h"
 #include "exporters/snapshot.h"
 
@@ -93,6 +94,7 @@ class Backend {
   Lifecycle lifecycle_;
   ProcessTree tree_;
   TreeStopper stopper_;
+  StopMark stop_mark_;
   std::optional<PortWatch> port_;
   RotatingFile output_file_;
   ChildOutput output_;

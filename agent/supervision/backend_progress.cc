@@ -124,6 +124,7 @@ void Backend::entered(State before) {
 /// Nothing runs any more.
 void Backend::rest() {
   output_.drain();
+  stop_mark_.clear();
   startup_.reset();
   started_at_.reset();
   if (pid_written_) remove_pid_file(services_.disk, config_.pid_file, *pid_written_);

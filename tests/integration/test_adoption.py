@@ -89,3 +89,19 @@ def test_restart_without_an_agent_never_runs_two_generations(serving):
     serving.journal.check_no_overlap()
     assert serving.backend()["state"] == "running"
     assert len(serving.journal.events("start")) == generation + 1
+
+
+def test_a_backend_that_was_told_to_end_is_not_taken_over(agent):
+    """It still listens and answers when the next agent comes, but it is on its way out."""
+    agent.configure([*PYTHON_BACKEND, "--drain", "1500"], stop_timeout="5s")
+    agent.start()
+    before = agent.backend()
+    stopping = agent.popen("stop")
+    wait_until(lambda: agent.journal.events("signal"), 10, "the stop signal")
+    kill_agent(agent)
+    stopping.communicate(timeout=20)
+    agent.start()
+    after = agent.backend()
+    assert after["state"] == "running"
+    assert after["pid"] != before["pid"]
+    agent.journal.check_no_overlap()
