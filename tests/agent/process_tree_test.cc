@@ -123,13 +123,14 @@ TEST_P(Tree, ABadInterpreterIsASpawnFailureWithNothingLeftBehind) {
 }
 
 TEST_P(Tree, TheChildHasACleanStateOfItsOwn) {
-  // Every descriptor above 2 is closed, no signal ignored or blocked, its own session, the marker is set.
+  // Every descriptor above 2 is closed, no signal ignored or blocked, its own session, the marker is set. grep looks
+  // at its own masks, which it has from the shell: the shell blocks signals for a moment whenever it forks.
   ::signal(SIGPIPE, SIG_IGN);
   const UniqueFd leaky(::fcntl(0, F_DUPFD, 40));  // a library's descriptor without close-on-exec
   shell(
       "i=3; while [ $i -lt 64 ]; do [ -e /proc/$$/fd/$i ] && exit 10; i=$((i+1)); done; "
-      "grep -q 'SigIgn:.0000000000000000' /proc/$$/status || exit 11; "
-      "grep -q 'SigBlk:.0000000000000000' /proc/$$/status || exit 12; "
+      "grep -q 'SigIgn:.0000000000000000' /proc/self/status || exit 11; "
+      "grep -q 'SigBlk:.0000000000000000' /proc/self/status || exit 12; "
       "test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ || exit 13; "
       "test \"$(readlink /proc/$$/fd/0)\" = /dev/null || exit 14; "
       "case $CODEX_AGENT_TOKEN in */tree/1) exit 0;; *) exit 15;; esac");
