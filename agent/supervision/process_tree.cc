@@ -47,8 +47,8 @@ void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
   SpawnedProcess child;
   try {
     child = codex::spawn(request);
-  } catch (const SpawnError&) {
-    if (!cgroup_) throw;
+  } catch (const SpawnError& error) {
+    if (!cgroup_ || error.stage != "fork") throw;
     cgroup_.reset();  // Removed by somebody, or not for us after all: go on without.
     request.cgroup_fd = -1;
     child = codex::spawn(request);
