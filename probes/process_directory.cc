@@ -52,6 +52,10 @@ UniqueFd ProcessDirectory::open(const char* name) const {
   return UniqueFd(::openat(fd_.get(), name, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
 }
 
+UniqueFd ProcessDirectory::open_directory(const char* name) const {
+  return UniqueFd(::openat(fd_.get(), name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
 std::optional<std::string_view> ProcessDirectory::read_again(int file_fd) {
   const auto length = ::pread(file_fd, buffer_.data(), buffer_.size(), 0);
   if (length < 0) return std::nullopt;

@@ -27,6 +27,9 @@ class ProcessDirectory {
   /// Opens one of its files for read_again(); empty with errno.
   [[nodiscard]] UniqueFd open(const char* name) const;
 
+  /// Opens one of its directories, for readdir(3); empty with errno.
+  [[nodiscard]] UniqueFd open_directory(const char* name) const;
+
   /// Content, from the start, of a file opened before; nullopt with errno.
   std::optional<std::string_view> read_again(int file_fd);
 

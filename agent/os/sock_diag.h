@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/os/unique_fd.h"
+#include "agent/os/inet_diag.h"
 
 namespace codex {
 
@@ -23,13 +23,11 @@ struct Listener {
 /// (TCPF_LISTEN), so its cost does not grow with the number of connections. Loop thread.
 class SockDiag {
  public:
-  SockDiag();
-
   /// All listeners on `port`, IPv4 and IPv6. Throws std::system_error when the kernel cannot be asked.
   std::vector<Listener> listeners(std::uint16_t port);
 
  private:
-  UniqueFd netlink_;
+  InetDiag diag_;
 };
 
 }  // namespace codex

@@ -1,0 +1,134 @@
+#include "probes/blocked_loop.h"
+
+#include <algorithm>
+
+#include "probes/syscall_names.h"
+
+namespace codex {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kShortSpan = milliseconds(250);
+constexpr Duration kLongSpan = milliseconds(1000);
+constexpr Duration kStarvedSpan = milliseconds(800);
+constexpr double kBusyRatio = 0.3;       // of a CPU: it works, whatever it was doing at the very moment
+constexpr double kStarvedRatio = 0.1;    // of a CPU: it does not really get to run
+constexpr double kCollectorRatio = 0.1;  // of a CPU in other threads
+constexpr double kHeapNearLimit = 0.6;
+
+std::string percent(double ratio) {
+  return std::to_string(static_cast<int>(ratio * 100 + 0.5)) + " %";
+}
+
+bool sleeps(const ThreadView& thread) {
+  return thread.state == 'S' || thread.state == 'D';
+}
+
+}  // namespace
+
+void BlockedLoop::reset(bool keep_learned) {
+  clear();
+  before_.reset();
+  idle_ = in_doubt_ = accepted_lately_ = false;
+  if (!keep_learned) main_epoll_.reset();
+}
+
+void BlockedLoop::clear() {
+  clock_ = wall_ = Duration{0};
+  since_.reset();
+  samples_.clear();
+  votes_.clear();
+}
+
+void BlockedLoop::note_idle(const HangObservation& seen) {
+  const bool in_epoll = seen.main.state == 'S' && seen.main.waits_in == WaitKind::kEpoll;
+  // Which of its loops the main one is shows after it has just accepted: a nested one (execSync) never does.
+  if (in_epoll && accepted_lately_ && seen.accept_queue == 0U) main_epoll_ = seen.main.argument;
+  idle_ = in_epoll && main_epoll_ == seen.main.argument;
+  accepted_lately_ = false;
+}
+
+void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
+  using Probe = AcceptProbeView::State;
+  note_idle(seen);
+  const auto& main = seen.main;
+  const bool progress = before_ && main.io_calls != before_->io_calls;
+  const std::uint64_t cpu = before_ ? main.cpu_nanos - std::min(main.cpu_nanos, before_->cpu_nanos) : 0;
+  before_ = main;
+  in_doubt_ = !idle_ && !progress;
+
+  const bool accepted = seen.accept_probe.state == Probe::kAccepted;
+  if (accepted) accepted_lately_ = true;
+  const bool queue = seen.accept_queue.value_or(0) > 0;
+  const bool pending = queue || seen.accept_probe.state == Probe::kWaiting;
+  const bool dropped = seen.accept_probe.state == Probe::kDropped;
+  if (accepted || dropped || !pending || (idle_ && !queue)) return clear();
+
+  const bool runnable = main.state == 'R';
+  clock_ += runnable ? std::min<Duration>(Duration(cpu), elapsed) : elapsed;
+  wall_ += elapsed;
+  if (!since_) since_ = seen.at;
+  samples_.push_back({seen.at, main.cpu_nanos,
+                      seen.process ? std::optional(seen.process->other_threads_cpu_nanos) : std::nullopt});
+  while (seen.at - samples_.front().at > kLongSpan) samples_.pop_front();
+  vote(seen);
+}
+
+double BlockedLoop::cpu_ratio(Duration span) const {
+  const auto& last = samples_.back();
+  auto first = samples_.rbegin();
+  while (std::next(first) != samples_.rend() && last.at - first->at < span) ++first;
+  if (first->at == last.at) return 0;
+  return static_cast<double>(last.main_nanos - std::min(last.main_nanos, first->main_nanos)) /
+         static_cast<double>((last.at - first->at).count());
+}
+
+bool BlockedLoop::collector_works(const HangObservation& seen) const {
+  if (!seen.process || seen.process->heap_limit_bytes == 0) return false;
+  if (static_cast<double>(seen.process->resident_bytes) <
+      kHeapNearLimit * static_cast<double>(seen.process->heap_limit_bytes))
+    return false;
+  const auto first = std::find_if(samples_.begin(), samples_.end(),
+                                  [](const Sample& sample) { return sample.other_nanos.has_value(); });
+  const auto& last = samples_.back();
+  if (first == samples_.end() || !last.other_nanos || first->at == last.at) return false;
+  const auto nanos = *last.other_nanos - std::min(*last.other_nanos, *first->other_nanos);
+  return static_cast<double>(nanos) >
+         kCollectorRatio * static_cast<double>((last.at - first->at).count());
+}
+
+void BlockedLoop::vote(const HangObservation& seen) {
+  const auto& main = seen.main;
+  const auto process = seen.process.value_or(ProcessView{});
+  const std::string where = describe_wait(main);
+  if (main.state == 't' || process.tracer != 0)
+    return votes_.add(HangClass::kPaused, "traced by pid " + std::to_string(process.tracer));
+  if (main.state == 'T') return votes_.add(HangClass::kStopped, "its threads are stopped (SIGSTOP)");
+  if (main.state == 'D' || main.wchan == "request_wait_answer")
+    return votes_.add(HangClass::kDiskWait, "uninterruptible in " + where);
+  if (process.debugger_connected && main.waits_in == WaitKind::kFutex)
+    return votes_.add(HangClass::kPaused, "a debugger holds it");
+
+  const double ratio = cpu_ratio(kShortSpan);
+  if (main.state == 'R' || (sleeps(main) && ratio >= kBusyRatio)) {
+    const double longer = cpu_ratio(kLongSpan);
+    if (wall_ >= kStarvedSpan && longer < kStarvedRatio)
+      return votes_.add(HangClass::kStarved, "runnable, but gets " + percent(longer) + " of a CPU");
+    if (collector_works(seen))
+      return votes_.add(HangClass::kGc, "runs, and its garbage collector too, " +
+                                            std::to_string(process.resident_bytes >> 20) + " MiB of " +
+                                            std::to_string(process.heap_limit_bytes >> 20) + " MiB heap");
+    return votes_.add(HangClass::kSpin, "uses " + percent(ratio) + " of a CPU and returns to no event loop");
+  }
+  if (idle_) return votes_.add(HangClass::kHandler, "its event loop is idle, but does not accept");
+  const bool pipe = main.waits_in == WaitKind::kRead && main.wchan.find("pipe") != std::string::npos;
+  const bool nested = main.waits_in == WaitKind::kEpoll || main.waits_in == WaitKind::kPoll || pipe;
+  if (main.waits_in == WaitKind::kChild || (nested && process.children > 0))
+    return votes_.add(HangClass::kSyncChild, "waits for a child process in " + where);
+  if (main.waits_in == WaitKind::kFutex) return votes_.add(HangClass::kFutex, "waits for a lock");
+  votes_.add(HangClass::kBlockedSyscall, "blocked in " + where);
+}
+
+}  // namespace codex

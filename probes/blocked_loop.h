@@ -1,0 +1,58 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "probes/hang_class.h"
+#include "probes/hang_observation.h"
+#include "probes/vote_window.h"
+
+namespace codex {
+
+/// Judges whether the serving thread still turns its event loop. Pure.
+///
+/// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
+/// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
+/// connection gets accepted. It is CPU-honest: a thread that could run is charged only the CPU time it got.
+/// Being seen asleep in the main event loop with an empty accept queue ends a block at once.
+class BlockedLoop {
+ public:
+  /// A look took `elapsed` since the one before, as far as it counts.
+  void observe(const HangObservation& seen, Duration elapsed);
+
+  /// A new process, or the host slept: nothing is known. What was learned of the process stays if `keep`.
+  void reset(bool keep_learned);
+
+  [[nodiscard]] Duration clock() const { return clock_; }  ///< 0: not blocked
+  [[nodiscard]] Duration wall() const { return wall_; }    ///< the same with the wall's time
+  [[nodiscard]] std::optional<TimePoint> since() const { return since_; }
+  [[nodiscard]] const VoteWindow& votes() const { return votes_; }
+
+  /// The loop was seen asleep in its main event wait in this look.
+  [[nodiscard]] bool seen_idle() const { return idle_; }
+  /// Neither idle nor any read or write since the last look: only a connection can tell.
+  [[nodiscard]] bool in_doubt() const { return in_doubt_; }
+
+ private:
+  void note_idle(const HangObservation& seen);
+  void clear();
+  void vote(const HangObservation& seen);
+  [[nodiscard]] double cpu_ratio(Duration span) const;
+  [[nodiscard]] bool collector_works(const HangObservation& seen) const;
+
+  std::optional<std::uint64_t> main_epoll_;  ///< learned: the loop sleeps here when it has nothing to do
+  std::optional<ThreadView> before_;
+  bool idle_ = false, in_doubt_ = false, accepted_lately_ = false;
+  Duration clock_{0}, wall_{0};
+  std::optional<TimePoint> since_;
+  struct Sample {
+    TimePoint at;
+    std::uint64_t main_nanos;
+    std::optional<std::uint64_t> other_nanos;
+  };
+  std::deque<Sample> samples_;  ///< of the block, the last second
+  VoteWindow votes_;
+};
+
+}  // namespace codex

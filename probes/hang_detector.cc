@@ -1,0 +1,191 @@
+#include "probes/hang_detector.h"
+
+#include <algorithm>
+
+namespace codex {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kSuspectLoop = milliseconds(250);
+constexpr Duration kConfirmLoop = milliseconds(750);
+constexpr Duration kStarvedAfter = milliseconds(1000);
+constexpr int kLoopQuorum = 5;
+constexpr int kRequestQuorum = 3;
+constexpr int kConfirmPercent = 250;     // of the patience with requests
+constexpr Duration kMostElapsed = milliseconds(200);  // between two looks: beyond that it was us who were late
+constexpr int kDroppedQuorum = 2;
+constexpr double kDescriptorsLow = 0.95;
+constexpr Duration kOften = milliseconds(250), kNormal = milliseconds(1000), kRarely = milliseconds(10'000);
+
+}  // namespace
+
+std::string_view to_string(HangVerdict::State state) {
+  switch (state) {
+    case HangVerdict::State::kHealthy:
+      return "healthy";
+    case HangVerdict::State::kSuspect:
+      return "suspect";
+    case HangVerdict::State::kConfirmed:
+      return "confirmed";
+  }
+  return "";
+}
+
+void HangDetector::forget() {
+  loop_.reset(false);
+  requests_.reset();
+  start_.reset();
+  before_.reset();
+  descriptors_low_ = debugger_ = false;
+  dropped_ = 0;
+  dropping_ = Duration{0};
+  verdict_ = HangVerdict{};
+}
+
+void HangDetector::learn_start(Duration elapsed) {
+  usual_start_ = std::max(usual_start_.value_or(Duration{0}), elapsed);
+}
+
+Duration HangDetector::count_elapsed(const HangObservation& seen) {
+  const auto elapsed = before_ ? std::clamp(seen.at - *before_, Duration{0}, kMostElapsed) : Duration{0};
+  before_ = seen.at;
+  return elapsed;
+}
+
+const HangVerdict& HangDetector::observe(const HangObservation& seen) {
+  const auto elapsed = count_elapsed(seen);
+  if (seen.process) saw_process_ = seen.at;
+  if (seen.requests) saw_requests_ = seen.at;
+  if (seen.requests && seen.requests->outgoing_known) saw_outgoing_ = seen.at;
+  if (seen.resumed) {
+    loop_.reset(true);
+    requests_.reset();
+    start_.reset();
+  }
+  if (seen.startup) {
+    start_.observe(*seen.startup, usual_start_);
+  } else if (!seen.observable || !seen.listening) {
+    forget();
+    before_ = seen.at;
+  } else {
+    if (seen.process) debugger_ = seen.process->tracer != 0 || seen.process->debugger_connected;
+    loop_.observe(seen, elapsed);
+    requests_.observe(seen);
+    watch_descriptors(seen, elapsed);
+  }
+  verdict_ = judge(seen);
+  return verdict_;
+}
+
+void HangDetector::watch_descriptors(const HangObservation& seen, Duration elapsed) {
+  using Probe = AcceptProbeView::State;
+  if (seen.process) {
+    const auto& process = *seen.process;
+    descriptors_low_ = process.fd_limit > 0 && static_cast<double>(process.open_fds) >=
+                                                   kDescriptorsLow * static_cast<double>(process.fd_limit);
+    descriptors_ = std::to_string(process.open_fds) + " of " + std::to_string(process.fd_limit);
+  }
+  if (seen.accept_probe.state == Probe::kDropped) ++dropped_;
+  if (seen.accept_probe.state == Probe::kAccepted || !descriptors_low_) dropped_ = 0;
+  dropping_ = dropped_ > 0 ? dropping_ + elapsed : Duration{0};
+}
+
+HangVerdict HangDetector::judge(const HangObservation& seen) const {
+  HangVerdict verdict;
+  if (seen.startup) {
+    verdict = judge_start(seen);
+  } else if (loop_.clock() > Duration{0} || loop_.wall() >= kStarvedAfter) {
+    verdict = judge_loop();
+  } else if (dropped_ > 0) {
+    const bool sure = dropped_ >= kDroppedQuorum;
+    verdict.state = sure ? HangVerdict::State::kConfirmed : HangVerdict::State::kSuspect;
+    verdict.hang = HangClass::kFdExhausted;
+    verdict.why = "drops connections, " + descriptors_ + " descriptors are open";
+    verdict.since = seen.at - dropping_;
+    verdict.clock = dropping_;
+  } else {
+    verdict = judge_requests();
+  }
+  verdict.debugger = debugger_;
+  verdict.probe_failures = seen.http.failures;
+  return verdict;
+}
+
+HangVerdict HangDetector::judge_loop() const {
+  HangVerdict verdict;
+  verdict.since = loop_.since();
+  verdict.clock = loop_.clock();
+  const auto winner = loop_.votes().winner(kLoopQuorum);
+  const bool starved = winner && winner->hang == HangClass::kStarved && loop_.wall() >= kStarvedAfter;
+  if (winner && (loop_.clock() >= kConfirmLoop || starved)) {
+    verdict.state = HangVerdict::State::kConfirmed;
+    verdict.hang = winner->hang;
+    verdict.why = winner->why;
+  } else if (loop_.clock() >= kSuspectLoop || loop_.wall() >= kStarvedAfter) {
+    verdict.state = HangVerdict::State::kSuspect;
+    verdict.hang = loop_.votes().newest();
+    verdict.why = loop_.votes().newest_why();
+  }
+  // Once told, a class stays while the looks are not of one mind.
+  if (verdict.state == HangVerdict::State::kSuspect && verdict_.state == HangVerdict::State::kConfirmed &&
+      verdict_.since == verdict.since) {
+    verdict.state = HangVerdict::State::kConfirmed;
+    verdict.hang = verdict_.hang;
+    verdict.why = verdict_.why;
+  }
+  if (descriptors_low_ && verdict.hang == HangClass::kHandler) {
+    verdict.hang = HangClass::kFdExhausted;
+    verdict.why = "does not accept, " + descriptors_ + " descriptors are open";
+  }
+  return verdict;
+}
+
+HangVerdict HangDetector::judge_requests() const {
+  HangVerdict verdict;
+  if (requests_.clock() == Duration{0}) return verdict;
+  verdict.state = HangVerdict::State::kSuspect;
+  verdict.since = requests_.since();
+  verdict.clock = requests_.clock();
+  verdict.hang = requests_.votes().newest();
+  verdict.why = requests_.votes().newest_why();
+  const auto winner = requests_.votes().winner(kRequestQuorum);
+  if (winner && requests_.clock() * 100 >= requests_.patience() * kConfirmPercent) {
+    verdict.state = HangVerdict::State::kConfirmed;
+    verdict.hang = winner->hang;
+    verdict.why = winner->why;
+  }
+  return verdict;
+}
+
+HangVerdict HangDetector::judge_start(const HangObservation& seen) const {
+  HangVerdict verdict;
+  if (start_.state() == StuckStart::State::kGettingOn) return verdict;
+  verdict.state = start_.state() == StuckStart::State::kStuck ? HangVerdict::State::kConfirmed
+                                                              : HangVerdict::State::kSuspect;
+  verdict.hang = HangClass::kStartupStuck;
+  verdict.why = start_.why();
+  verdict.clock = start_.clock();
+  verdict.since = seen.at - start_.clock();
+  return verdict;
+}
+
+HangDepth HangDetector::wants(TimePoint now) const {
+  const auto due = [now](const std::optional<TimePoint>& last, Duration period) {
+    return !last || now - *last >= period;
+  };
+  const bool blocked = loop_.clock() > Duration{0};
+  const bool waits = !blocked && requests_.somebody_waits();
+  const auto newest = loop_.votes().newest();
+  HangDepth depth;
+  depth.accept = loop_.in_doubt() || descriptors_low_;
+  depth.debugger = blocked && (newest == HangClass::kFutex || newest == HangClass::kPaused);
+  depth.requests = !blocked && due(saw_requests_, waits ? kOften : kNormal);
+  depth.outgoing = depth.requests && (waits || due(saw_outgoing_, kRarely));
+  depth.threads = blocked || (waits && depth.requests);
+  depth.process = blocked || descriptors_low_ || due(saw_process_, kNormal);
+  return depth;
+}
+
+}  // namespace codex

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "probes/blocked_loop.h"
+#include "probes/hang_observer.h"
+#include "probes/stuck_requests.h"
+#include "probes/stuck_start.h"
+
+namespace codex {
+
+/// What the detector holds true after a look.
+///
+///   healthy    nothing speaks for a hang, or we cannot tell
+///   suspect    no progress for a quarter of a second (loop), for longer than is usual (requests)
+///   confirmed  still none, and enough looks in a row agree on the class
+///
+/// Any progress leads back to healthy. Confirmed is no order to restart: a long synchronous task confirms too.
+struct HangVerdict {
+  enum class State { kHealthy, kSuspect, kConfirmed };
+  State state = State::kHealthy;
+  std::optional<HangClass> hang;    ///< of the newest vote while suspect, of the majority once confirmed
+  std::string why;                  ///< one line for a person
+  std::optional<TimePoint> since;   ///< when progress ended
+  Duration clock{0};                ///< how long it lasts, CPU-honest: a host without CPU or asleep does not count
+  bool debugger = false;            ///< a debugger is attached: nothing may be done
+  int probe_failures = 0;           ///< of the HTTP probe, in a row
+};
+std::string_view to_string(HangVerdict::State state);  ///< "healthy" "suspect" "confirmed"
+
+/// Pure: no clock, no I/O. One for each backend; forget() between its processes.
+class HangDetector {
+ public:
+  const HangVerdict& observe(const HangObservation& seen);
+
+  /// Another process serves now. What was learned of the backend stays, of the process not.
+  void forget();
+
+  /// A start took this long until the backend listened.
+  void learn_start(Duration elapsed);
+
+  [[nodiscard]] const HangVerdict& verdict() const { return verdict_; }
+
+  /// How closely to look at `now`: what costs more is looked at more rarely, and more often when in doubt.
+  [[nodiscard]] HangDepth wants(TimePoint now) const;
+
+ private:
+  Duration count_elapsed(const HangObservation& seen);
+  void watch_descriptors(const HangObservation& seen, Duration elapsed);
+  HangVerdict judge(const HangObservation& seen) const;
+  HangVerdict judge_loop() const;
+  HangVerdict judge_requests() const;
+  HangVerdict judge_start(const HangObservation& seen) const;
+
+  BlockedLoop loop_;
+  StuckRequests requests_;
+  StuckStart start_;
+  std::optional<Duration> usual_start_;
+  std::optional<TimePoint> before_;
+  std::optional<TimePoint> saw_process_, saw_requests_, saw_outgoing_;
+  bool descriptors_low_ = false;
+  int dropped_ = 0;          ///< accept-probes in a row that were dropped at once
+  Duration dropping_{0};
+  std::string descriptors_;  ///< "1012 of 1024"
+  bool debugger_ = false;
+  HangVerdict verdict_;
+};
+
+}  // namespace codex

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/os/clock.h"
+
+namespace codex {
+
+/// What a thread waits in, as far as it matters; from /proc/PID/task/TID/syscall.
+enum class WaitKind {
+  kNone,   ///< runs, or cannot be told (stopped, no permission)
+  kEpoll,  ///< epoll_wait and its kin: an event loop
+  kPoll,   ///< poll, select and their kin
+  kFutex,
+  kChild,  ///< wait4, waitid
+  kRead,
+  kOther,
+};
+
+/// One thread at one moment.
+struct ThreadView {
+  char state = '?';  ///< /proc/PID/stat field 3
+  WaitKind waits_in = WaitKind::kNone;
+  int syscall = -1;             ///< its number, -1: none or unknown
+  std::uint64_t argument = 0;   ///< its first argument, e.g. the epoll descriptor
+  std::string wchan;            ///< kernel function it sleeps in, "" if it runs or we may not know
+  std::uint64_t cpu_nanos = 0;  ///< CPU time received so far (schedstat)
+  std::uint64_t io_calls = 0;   ///< read and write calls so far (syscr + syscw)
+};
+
+/// Our own connection that asks for nothing: does the event loop accept?
+struct AcceptProbeView {
+  enum class State {
+    kIdle,      ///< none is open
+    kWaiting,   ///< connected, not accepted yet
+    kAccepted,  ///< seen accepted in this look
+    kDropped,   ///< accepted and closed at once, seen in this look
+    kRefused,   ///< could not connect
+  };
+  State state = State::kIdle;
+  Duration age{0};  ///< since it connected
+};
+
+/// A closer look at the serving process.
+struct ProcessView {
+  pid_t tracer = 0;                 ///< who traces it (ptrace(2)), ourselves left out
+  bool debugger_connected = false;  ///< a client is connected to its inspector port
+  int children = 0;
+  std::uint64_t open_fds = 0, fd_limit = 0;               ///< limit 0: none
+  std::uint64_t resident_bytes = 0, heap_limit_bytes = 0;  ///< limit 0: no V8 heap
+  std::uint64_t other_threads_cpu_nanos = 0;
+  int stuck_workers = 0;            ///< threads that sit in one and the same non-idle system call
+  Duration workers_stuck_for{0};    ///< the shortest of them
+  int pool_size = 4;                ///< threads in libuv's pool
+};
+
+/// Connections of one kind that somebody spoke on last and nobody answered.
+struct WaitingSockets {
+  int connections = 0;
+  int waiting = 0;
+  Duration oldest{0};                   ///< how long the oldest has waited; 0 without one
+  std::optional<Duration> last_answer;  ///< since the newest answer on any of them
+};
+
+/// What the kernel's socket table tells about requests: who waits for whom.
+struct RequestView {
+  WaitingSockets server;                  ///< clients that wait for the backend
+  std::optional<Duration> answered_after;  ///< longest wait that ended with an answer since the last look
+  bool outgoing_known = false;            ///< the following were looked at
+  WaitingSockets database;                ///< the backend waits for its database
+  WaitingSockets upstream;                ///< the backend waits for another server
+  std::string upstream_address;           ///< of the oldest, "127.0.0.1:5999"
+  std::string database_address;
+};
+
+/// What is known of an active probe of the agent.
+struct ProbeFact {
+  bool known = false;                        ///< configured, and asked at least once
+  int failures = 0;                          ///< in a row, up to now
+  std::optional<Duration> in_flight_for;     ///< an attempt is under way
+  std::optional<Duration> success_began;     ///< since the last successful attempt began
+};
+
+/// While nobody listens yet: whether the tree does anything.
+struct StartupView {
+  Duration since_start{0};
+  std::uint64_t cpu_ticks = 0;  ///< of the whole tree
+  std::uint64_t io_calls = 0;   ///< of the whole tree
+  std::uint64_t output_bytes = 0;
+  std::string waits_for;  ///< "" or "127.0.0.1:5432": an outgoing connection without an answer
+};
+
+/// Everything the hang detector learns in one look, with the time of the look. Parts that were not looked at
+/// are absent.
+struct HangObservation {
+  TimePoint at{};
+  bool resumed = false;    ///< the host slept since the last look
+  bool observable = true;  ///< the process lives and its files can be read
+  bool listening = true;
+  std::optional<std::uint32_t> accept_queue;
+  ThreadView main;
+  AcceptProbeView accept_probe;
+  std::optional<ProcessView> process;
+  std::optional<RequestView> requests;
+  std::optional<StartupView> startup;
+  ProbeFact http, database;
+};
+
+}  // namespace codex

@@ -1,0 +1,122 @@
+#include "probes/hang_observer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+#include <charconv>
+
+#include "agent/os/process_table.h"
+
+namespace codex {
+
+namespace {
+
+constexpr std::size_t kMostDescriptors = 4096;
+constexpr std::uint16_t kInspectorPort = 9229;  // Node's default, and the next ones for further processes
+constexpr std::uint16_t kInspectorPorts = 20;
+constexpr Duration kDebuggerPeriod = std::chrono::milliseconds(500);
+
+/// Where to knock at a listener that is bound to `address`.
+SocketAddress reachable(const std::string& address, std::uint16_t port) {
+  const bool any = address == "0.0.0.0" || address == "::";
+  const auto parsed = SocketAddress::parse(any ? "127.0.0.1" : address, port);
+  return parsed.value_or(*SocketAddress::parse("127.0.0.1", port));
+}
+
+int open_proc() {
+  static const int proc = ::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  return proc;
+}
+
+}  // namespace
+
+HangObserver::HangObserver(const ProcessId& server, const std::string& address, std::uint16_t port,
+                           std::set<std::uint16_t> database_ports)
+    : process_(open_proc(), server.pid),
+      main_(process_, server.pid),
+      server_(reachable(address, port)),
+      listener_ipv6_(address.find(':') != std::string::npos),
+      accept_probe_(sockets_),
+      facts_(server.pid),
+      waits_(port, std::move(database_ports)) {
+  // The pid may have got a new owner before its files were open.
+  gone_ = identify_process(server.pid) != server;
+  // "::" serves IPv4 as well, unless it was told not to.
+  if (address == "::" && !sockets_.accept_queue(server_)) server_ = *SocketAddress::parse("::1", port);
+}
+
+HangObservation HangObserver::look(const HangDepth& depth, TimePoint now) {
+  HangObservation seen;
+  seen.at = now;
+  seen.observable = !gone_ && main_.look(seen.main);
+  if (!seen.observable) return seen;
+  seen.accept_queue = sockets_.accept_queue(server_);
+  seen.listening = seen.accept_queue.has_value();
+  if (depth.accept && seen.listening) accept_probe_.begin(server_, now);
+  seen.accept_probe = accept_probe_.look(now);
+  if (depth.process || depth.threads || depth.debugger) look_at_process(depth, seen);
+  if (depth.requests) look_at_requests(depth, seen);
+  return seen;
+}
+
+void HangObserver::look_at_process(const HangDepth& depth, HangObservation& seen) {
+  ProcessView view;
+  facts_.look(process_, view);
+  if (depth.threads) facts_.look_at_threads(process_, seen.at, view);
+  if (depth.debugger) view.debugger_connected = debugger_connected(seen.at);
+  seen.process = view;
+}
+
+bool HangObserver::debugger_connected(TimePoint now) {
+  if (looked_for_debugger_ && now - *looked_for_debugger_ < kDebuggerPeriod) return debugger_connected_;
+  looked_for_debugger_ = now;
+  const auto own = own_inodes();
+  std::set<std::uint16_t> inspectors;
+  for (std::uint16_t i = 0; i < kInspectorPorts; ++i)
+    inspectors.insert(static_cast<std::uint16_t>(kInspectorPort + i));
+  if (facts_.settings().inspector) {
+    // It may listen anywhere; whatever else the process listens on is taken for it.
+    sockets_.walk(false, TcpSockets::Which::kListeners, [&](const TcpSocket& socket) {
+      if (own.contains(socket.inode)) inspectors.insert(socket.local.port);
+    });
+  }
+  inspectors.erase(server_.port);
+  debugger_connected_ = false;
+  sockets_.walk(false, TcpSockets::Which::kConnections, [&](const TcpSocket& socket) {
+    if (inspectors.contains(socket.local.port) && own.contains(socket.inode)) debugger_connected_ = true;
+  });
+  return debugger_connected_;
+}
+
+std::set<std::uint64_t> HangObserver::own_inodes() {
+  std::set<std::uint64_t> inodes;
+  UniqueFd fd = process_.open_directory("fd");
+  DIR* directory = fd ? ::fdopendir(fd.get()) : nullptr;
+  if (directory == nullptr) return inodes;
+  static_cast<void>(fd.release());
+  std::size_t looked_at = 0;
+  while (const dirent* entry = ::readdir(directory)) {
+    if (++looked_at > kMostDescriptors) break;
+    char target[64];
+    const auto length = ::readlinkat(::dirfd(directory), entry->d_name, target, sizeof target);
+    constexpr std::string_view kSocket = "socket:[";
+    std::string_view text(target, length < 0 ? 0 : static_cast<std::size_t>(length));
+    if (!text.starts_with(kSocket)) continue;
+    std::uint64_t inode = 0;
+    std::from_chars(text.data() + kSocket.size(), text.data() + text.size(), inode);
+    if (inode != 0) inodes.insert(inode);
+  }
+  ::closedir(directory);
+  return inodes;
+}
+
+void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& seen) {
+  const auto own = depth.outgoing ? own_inodes() : std::set<std::uint64_t>{};
+  waits_.begin_look(seen.at);
+  const auto visit = [&](const TcpSocket& socket) { waits_.see(socket, own); };
+  sockets_.walk(listener_ipv6_, TcpSockets::Which::kConnections, visit);
+  if (depth.outgoing) sockets_.walk(!listener_ipv6_, TcpSockets::Which::kConnections, visit);
+  seen.requests = waits_.finish_look(depth.outgoing);
+}
+
+}  // namespace codex

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/os/proc_files.h"
+#include "agent/os/tcp_sockets.h"
+#include "probes/accept_probe.h"
+#include "probes/process_facts.h"
+#include "probes/request_waits.h"
+#include "probes/thread_files.h"
+
+namespace codex {
+
+/// How closely to look: each level costs more than the one before.
+struct HangDepth {
+  bool accept = false;    ///< open an accept-probe, if none is open: 30 us
+  bool process = false;   ///< 15 us
+  bool threads = false;   ///< 6 us a thread
+  bool debugger = false;  ///< is a client connected to the inspector: a walk of the socket table
+  bool requests = false;  ///< a walk of the socket table, 0.7 ms
+  bool outgoing = false;  ///< another one, and the process's descriptors
+};
+
+/// Looks at one serving process from outside: no signal, no ptrace, nothing in the process. All of its
+/// descriptors belong to that process; when it ends, so does the view. Loop thread.
+class HangObserver {
+ public:
+  /// `server`: who listens on `port`, at `address` as the kernel tells it ("::", "0.0.0.0", "127.0.0.1").
+  /// Throws std::system_error if the kernel cannot be asked for sockets.
+  HangObserver(const ProcessId& server, const std::string& address, std::uint16_t port,
+               std::set<std::uint16_t> database_ports);
+
+  HangObservation look(const HangDepth& depth, TimePoint now);
+
+  /// Where clients would connect to.
+  [[nodiscard]] const SocketAddress& server() const { return server_; }
+
+ private:
+  void look_at_process(const HangDepth& depth, HangObservation& seen);
+  void look_at_requests(const HangDepth& depth, HangObservation& seen);
+  bool debugger_connected(TimePoint now);
+  std::set<std::uint64_t> own_inodes();
+
+  ProcessDirectory process_;
+  ThreadFiles main_;
+  TcpSockets sockets_;
+  SocketAddress server_;
+  bool listener_ipv6_;
+  bool gone_ = false;
+  AcceptProbe accept_probe_;
+  ProcessFacts facts_;
+  RequestWaits waits_;
+  std::optional<TimePoint> looked_for_debugger_;
+  bool debugger_connected_ = false;
+};
+
+}  // namespace codex

@@ -1,0 +1,91 @@
+#include "probes/request_waits.h"
+
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace codex {
+
+namespace {
+
+void note_waiting(WaitingSockets& sockets, Duration age) {
+  ++sockets.waiting;
+  sockets.oldest = std::max(sockets.oldest, age);
+}
+
+void note_answer(WaitingSockets& sockets, Duration age) {
+  sockets.last_answer = sockets.last_answer ? std::min(*sockets.last_answer, age) : age;
+}
+
+}  // namespace
+
+RequestWaits::RequestWaits(std::uint16_t server_port, std::set<std::uint16_t> database_ports)
+    : server_port_(server_port), database_ports_(std::move(database_ports)) {}
+
+std::set<std::uint16_t> RequestWaits::usual_database_ports() {
+  // PostgreSQL and its pooler, MySQL, MongoDB, Redis, SQL Server, Oracle.
+  return {5432, 6432, 3306, 27017, 6379, 1433, 1521};
+}
+
+void RequestWaits::begin_look(TimePoint now) {
+  now_ = now;
+  view_ = RequestView{};
+  waiting_now_.clear();
+  opening_now_.clear();
+}
+
+void RequestWaits::see(const TcpSocket& socket, const std::set<std::uint64_t>& own_inodes) {
+  if (socket.local.port == server_port_ && socket.state != TCP_SYN_SENT) {
+    // Not accepted yet: that is the event loop's matter, not a handler's.
+    if (socket.inode != 0) see_server(socket);
+  } else if (own_inodes.contains(socket.inode)) {
+    see_outgoing(socket);
+  }
+}
+
+void RequestWaits::see_server(const TcpSocket& socket) {
+  auto& server = view_.server;
+  ++server.connections;
+  if (socket.bytes_sent > 0) note_answer(server, socket.since_sent);
+  const bool waits = socket.bytes_received > 0 &&
+                     (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
+  if (waits) {
+    note_waiting(server, socket.since_received);
+    waiting_now_[socket.cookie] = socket.since_received;
+  } else if (socket.bytes_sent > 0) {
+    const auto before = waiting_.find(socket.cookie);
+    const auto answered = before == waiting_.end() ? Duration{0} : before->second;
+    view_.answered_after = std::max(view_.answered_after.value_or(Duration{0}), answered);
+  }
+}
+
+void RequestWaits::see_outgoing(const TcpSocket& socket) {
+  const bool database = database_ports_.contains(socket.remote.port);
+  auto& sockets = database ? view_.database : view_.upstream;
+  ++sockets.connections;
+  if (socket.bytes_received > 0) note_answer(sockets, socket.since_received);
+  const bool opening = socket.state == TCP_SYN_SENT;
+  const bool waits = opening || (socket.bytes_sent > 0 && (socket.bytes_received == 0 ||
+                                                           socket.since_sent < socket.since_received));
+  if (!waits) return;
+  auto age = socket.since_sent;
+  if (opening) {
+    // It has no ages yet: it has waited as long as it was seen to.
+    const auto before = opening_.find(socket.cookie);
+    const auto since = before == opening_.end() ? now_ : before->second;
+    opening_now_[socket.cookie] = since;
+    age = now_ - since;
+  }
+  if (age >= sockets.oldest) (database ? view_.database_address : view_.upstream_address) = socket.remote.text();
+  note_waiting(sockets, age);
+}
+
+RequestView RequestWaits::finish_look(bool outgoing) {
+  view_.outgoing_known = outgoing;
+  waiting_ = std::exchange(waiting_now_, {});
+  if (outgoing) opening_ = std::exchange(opening_now_, {});
+  return view_;
+}
+
+}  // namespace codex

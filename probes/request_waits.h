@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/os/tcp_sockets.h"
+#include "probes/hang_observation.h"
+
+namespace codex {
+
+/// Tells from the ages of a connection's last bytes who waits for whom: a request that was received and not
+/// answered, a query that was sent and not answered. Pure; feed it one walk after another.
+class RequestWaits {
+ public:
+  /// `server_port`: the backend's. `database_ports`: where its databases listen.
+  RequestWaits(std::uint16_t server_port, std::set<std::uint16_t> database_ports);
+
+  void begin_look(TimePoint now);
+  /// A connection of the backend's port, or one in `own_inodes` of its process.
+  void see(const TcpSocket& socket, const std::set<std::uint64_t>& own_inodes);
+  /// `outgoing`: the walk covered the outgoing connections, too.
+  RequestView finish_look(bool outgoing);
+
+  /// Ports that databases commonly listen on.
+  static std::set<std::uint16_t> usual_database_ports();
+
+ private:
+  void see_server(const TcpSocket& socket);
+  void see_outgoing(const TcpSocket& socket);
+
+  std::uint16_t server_port_;
+  std::set<std::uint16_t> database_ports_;
+  RequestView view_;
+  TimePoint now_{};
+  std::map<std::uint64_t, Duration> waiting_, waiting_now_;     ///< requests by cookie, before and in this look
+  std::map<std::uint64_t, TimePoint> opening_, opening_now_;    ///< outgoing ones without an answer to SYN
+};
+
+}  // namespace codex

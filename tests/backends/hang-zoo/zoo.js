@@ -1,0 +1,112 @@
+// A server that can hang in every known way: GET /hang?m=MODE (or START_MODE at its start) makes it so.
+// node zoo.js PORT      environment: PG_URL, POOL_MAX, UPSTREAM (port), FIFO (path), START_MODE
+'use strict';
+const http = require('http');
+const fs = require('fs');
+const child = require('child_process');
+
+const port = Number(process.argv[2]);
+const upstream = Number(process.env.UPSTREAM || 0);
+const kept = [];
+let answer = null; // what / and /db do instead of answering, once told
+
+let pool = null;
+if (process.env.PG_URL) {
+  const { Pool } = require('pg');
+  pool = new Pool({ connectionString: process.env.PG_URL, max: Number(process.env.POOL_MAX || 10) });
+  pool.on('error', () => {});
+}
+
+function block(ms) {
+  const end = Date.now() + ms;
+  while (Date.now() < end);
+}
+
+function churn() {
+  // Live objects that fill most of the heap, then garbage for ever: every collection is a long one.
+  const v8 = require('v8');
+  const limit = v8.getHeapStatistics().heap_size_limit;
+  const live = [];
+  kept.push(live);
+  while (v8.getHeapStatistics().used_heap_size < limit * 0.62)
+    for (let i = 0; i < 5000; i++) live.push({ a: i, b: [i], c: 'x' + i });
+  for (let k = 0; ; k++) {
+    const fresh = [];
+    for (let j = 0; j < 2000; j++) fresh.push({ a: j, b: [j, k] });
+    live[k % live.length] = fresh[5];
+  }
+}
+
+const now = {
+  loop() { for (let i = 0; ; i++); },
+  regex() { /^(a+)+$/.test('a'.repeat(40) + '!'); },
+  json() { const text = '[' + '1,'.repeat(5e6) + '1]'; for (;;) JSON.parse(text); },
+  microtasks() { const again = () => Promise.resolve().then(again); again(); },
+  exec() { child.execSync('sleep 1000'); },
+  fifo() { fs.readFileSync(process.env.FIFO); },
+  atomics() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
+  gc: churn,
+  debugger() { debugger; }, // eslint-disable-line no-debugger
+  block200() { block(200); },
+  block1000() { block(1000); },
+  immediates() { const again = () => { block(5); setImmediate(again); }; again(); },
+  files() {
+    const take = () => { try { for (;;) kept.push(fs.openSync('/dev/null')); } catch { /* no more */ } };
+    take();
+    setInterval(take, 5);
+  },
+};
+
+const later = {
+  handler() { answer = () => new Promise(() => {}); },
+  pool4() {
+    for (let i = 0; i < 4; i++) fs.readFile(process.env.FIFO, () => {});
+    answer = (response) => fs.stat('/', () => response.end('stat\n'));
+  },
+  upstream() {
+    answer = (response) => http.get({ host: '127.0.0.1', port: upstream }, (reply) => reply.pipe(response))
+      .on('error', (error) => response.end(error.message));
+  },
+  async leak() {
+    // Connections that are taken and never given back.
+    for (let i = 0; i < Number(process.env.POOL_MAX || 10); i++) (await pool.connect()).query('select 1');
+  },
+};
+
+async function query(response) {
+  try {
+    const result = await pool.query('select n from zoo where id = 1 for update');
+    response.end(`row ${result.rows[0].n}\n`);
+  } catch (error) {
+    response.statusCode = 503;
+    response.end(error.message + '\n');
+  }
+}
+
+const server = http.createServer((request, response) => {
+  const url = new URL(request.url, 'http://zoo');
+  const mode = url.searchParams.get('m');
+  if (url.pathname === '/hang' && later[mode]) { later[mode](); return void response.end('soon\n'); }
+  if (url.pathname === '/hang' && now[mode]) {
+    response.end('now\n');
+    return void setTimeout(now[mode], 20);
+  }
+  if (url.pathname === '/health' && !process.env.DEEP_HEALTH) return void response.end('ok\n');
+  if (url.pathname === '/poll') return void setTimeout(() => response.end('news\n'), Number(url.searchParams.get('ms')));
+  if (url.pathname === '/events') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const timer = setInterval(() => response.write('data: tick\n\n'), Number(url.searchParams.get('ms')));
+    return void request.on('close', () => clearInterval(timer));
+  }
+  if (answer) return void answer(response);
+  if (url.pathname === '/db') return void query(response);
+  response.end('ok\n');
+});
+
+(async () => {
+  const start = process.env.START_MODE;
+  if (start === 'await') { setInterval(() => {}, 1000); await new Promise(() => {}); }
+  if (start === 'connect') await new Promise((done) => require('net').connect(upstream, '127.0.0.1').once('data', done));
+  if (start && now[start]) now[start]();
+  server.listen(port, process.env.HOST || undefined);
+})();
