@@ -10,6 +10,7 @@ using std::chrono::milliseconds;
 
 constexpr Duration kSuspectLoop = milliseconds(250);
 constexpr Duration kConfirmLoop = milliseconds(750);
+constexpr Duration kConfirmBusy = milliseconds(600);  // of CPU time received: harder evidence than waiting
 constexpr Duration kStarvedAfter = milliseconds(1000);
 constexpr int kLoopQuorum = 5;
 constexpr int kRequestQuorum = 3;
@@ -119,7 +120,8 @@ HangVerdict HangDetector::judge_loop() const {
   verdict.clock = loop_.clock();
   const auto winner = loop_.votes().winner(kLoopQuorum);
   const bool starved = winner && winner->hang == HangClass::kStarved && loop_.wall() >= kStarvedAfter;
-  if (winner && (loop_.clock() >= kConfirmLoop || starved)) {
+  const bool busy = winner && (winner->hang == HangClass::kSpin || winner->hang == HangClass::kGc);
+  if (winner && (loop_.clock() >= (busy ? kConfirmBusy : kConfirmLoop) || starved)) {
     verdict.state = HangVerdict::State::kConfirmed;
     verdict.hang = winner->hang;
     verdict.why = winner->why;

@@ -1,3 +1,4 @@
+import contextlib
 import glob
 import os
 import pwd
@@ -61,6 +62,27 @@ class Postgres:
     def sql(self, statement):
         return self._run("psql", "-X", "-q", "-h", self._directory, "-p", str(self.port), "-U", "admin", "-d",
                          "postgres", "-c", statement)
+
+    def sql_in(self, database, statement):
+        """As sql(), in a database other than postgres."""
+        return self._run("psql", "-X", "-q", "-h", self._directory, "-p", str(self.port), "-U", "admin", "-d",
+                         database, "-c", statement)
+
+    @contextlib.contextmanager
+    def lock(self, database, statement):
+        """A transaction of somebody else that has run `statement` and stays open."""
+        session = subprocess.Popen(
+            [os.path.join(self._binaries, "psql"), "-X", "-q", "-h", self._directory, "-p", str(self.port), "-U",
+             "admin", "-d", database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=self._directory,
+            **self._user)
+        session.stdin.write(f"BEGIN;\n{statement};\n\\echo locked\n")
+        session.stdin.flush()
+        while "locked" not in session.stdout.readline():
+            assert session.poll() is None
+        try:
+            yield
+        finally:
+            session.communicate("ROLLBACK;\n\\q\n", timeout=30)
 
     def start(self):
         assert self._process is None

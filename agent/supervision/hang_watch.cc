@@ -1,0 +1,175 @@
+#include "agent/supervision/hang_watch.h"
+
+#include <fcntl.h>
+
+#include <ctime>
+#include <utility>
+
+#include "agent/os/files.h"
+
+namespace codex {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kStartPeriod = milliseconds(500);
+constexpr Duration kSlept = milliseconds(50);  // the two clocks are not read at the same instant
+constexpr Duration kAccuracy = milliseconds(5);
+
+Duration read_clock(clockid_t id) {
+  timespec time{};
+  ::clock_gettime(id, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+std::uint64_t io_calls_of(pid_t pid) {
+  ThreadView view;
+  const auto text = read_proc_file(AT_FDCWD, ("/proc/" + std::to_string(pid) + "/io").c_str());
+  if (text) parse_thread_io(*text, view);
+  return view.io_calls;
+}
+
+}  // namespace
+
+HangWatch::HangWatch(EventLoop& loop, bool may_restart, std::function<std::vector<ProcStat>()> members,
+                     Events events)
+    : loop_(loop),
+      members_(std::move(members)),
+      events_(std::move(events)),
+      policy_(may_restart),
+      timer_(loop, "hang watch", [this] { look(); }, Priority::kNormal, kAccuracy) {}
+
+void HangWatch::watch_start() {
+  stop();
+  started_ = loop_.now();
+  looked_at_start_ = {};
+  http_ = database_ = Probing{};
+  host_slept();
+  timer_.arm_after(kPeriod);
+}
+
+void HangWatch::watch(const ProcessId& server, const std::string& address, std::uint16_t port,
+                      std::optional<std::uint16_t> database_port) {
+  if (server_ == server && observer_) return;
+  const TimePoint now = loop_.now();
+  if (started_) detector_.learn_start(now - *started_);
+  started_.reset();
+  tell_over(now, false);
+  detector_.forget();
+  policy_.on_new_process();
+  auto databases = RequestWaits::usual_database_ports();
+  if (database_port) databases.insert(*database_port);
+  observer_ = std::make_unique<HangObserver>(server, address, port, std::move(databases));
+  server_ = server;
+  host_slept();
+  timer_.arm_after(kPeriod);
+}
+
+void HangWatch::stop() {
+  timer_.disarm();
+  tell_over(loop_.now(), false);
+  observer_.reset();
+  server_.reset();
+  started_.reset();
+  detector_.forget();
+  policy_.on_new_process();
+}
+
+void HangWatch::probe_began(Asked asked) {
+  (asked == Asked::kHttp ? http_ : database_).began = loop_.now();
+}
+
+void HangWatch::probe_ended(Asked asked, Outcome outcome) {
+  auto& probing = asked == Asked::kHttp ? http_ : database_;
+  const auto began = std::exchange(probing.began, std::nullopt);
+  if (outcome == Outcome::kUnknown) return;
+  probing.known = true;
+  probing.failures = outcome == Outcome::kSuccess ? 0 : probing.failures + 1;
+  if (outcome == Outcome::kSuccess) probing.success_began = began;
+}
+
+ProbeFact HangWatch::fact(const Probing& probing, TimePoint now) {
+  ProbeFact fact;
+  fact.known = probing.known || probing.began;
+  fact.failures = probing.failures;
+  if (probing.began) fact.in_flight_for = now - *probing.began;
+  if (probing.success_began) fact.success_began = now - *probing.success_began;
+  return fact;
+}
+
+bool HangWatch::host_slept() {
+  const auto ahead = read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC);
+  return ahead - std::exchange(boot_ahead_, ahead) > kSlept;
+}
+
+StartupView HangWatch::look_at_start(TimePoint now) {
+  StartupView view;
+  view.since_start = now - *started_;
+  view.output_bytes = output_bytes_;
+  for (const auto& member : members_()) {
+    view.cpu_ticks += member.user_ticks + member.system_ticks;
+    // What an ended child did is its parent's, so that the sum does not fall.
+    view.cpu_ticks += static_cast<std::uint64_t>(member.user_ticks_children + member.system_ticks_children);
+    view.io_calls += io_calls_of(member.pid);
+  }
+  return view;
+}
+
+HangObservation HangWatch::observe(TimePoint now) {
+  HangObservation seen;
+  if (observer_) {
+    seen = observer_->look(detector_.wants(now), now);
+  } else {
+    seen.at = now;
+    seen.startup = look_at_start(now);
+  }
+  seen.resumed = host_slept();
+  seen.http = fact(http_, now);
+  seen.database = fact(database_, now);
+  return seen;
+}
+
+void HangWatch::look() {
+  timer_.arm_after(kPeriod);
+  const TimePoint now = loop_.now();
+  if (!observer_) {
+    if (now - looked_at_start_ < kStartPeriod) return;
+    looked_at_start_ = now;
+  }
+  const auto seen = observe(now);
+  const auto verdict = detector_.observe(seen);
+  if (events_.looked) events_.looked(seen, verdict);
+  tell(verdict, now);
+}
+
+void HangWatch::tell(const HangVerdict& verdict, TimePoint now) {
+  using State = HangVerdict::State;
+  if (verdict.state == State::kHealthy) return tell_over(now, true);
+  if (told_.state == State::kHealthy) {
+    told_.since = now - verdict.clock;
+    told_.state = State::kSuspect;
+    told_.last = verdict;
+    events_.suspected(verdict);
+    if (!timer_.armed()) return;
+  }
+  told_.last = verdict;
+  if (verdict.state != State::kConfirmed) return;
+  if (told_.state != State::kConfirmed || told_.hang != verdict.hang) {
+    told_.state = State::kConfirmed;
+    told_.hang = verdict.hang;
+    events_.confirmed(verdict);
+    if (!timer_.armed()) return;
+  }
+  const auto decision = policy_.on_confirmed(verdict, now);
+  if (decision.action != HangAction::kNone) events_.act(verdict, decision);
+}
+
+void HangWatch::tell_over(TimePoint now, bool healed) {
+  if (told_.state == HangVerdict::State::kHealthy) return;
+  const auto told = std::exchange(told_, Told{});
+  if (healed && told.state == HangVerdict::State::kConfirmed) policy_.on_healed(told.last.clock, now);
+  events_.over(told.last, now - told.since);
+}
+
+}  // namespace codex

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/os/event_loop.h"
+#include "agent/os/proc_files.h"
+#include "agent/supervision/hang_policy.h"
+#include "probes/hang_detector.h"
+#include "probes/hang_observer.h"
+#include "probes/probe.h"
+
+namespace codex {
+
+/// Watches one backend for hangs: looks every 50 ms while it runs, judges, and says when something is to be
+/// done. It does nothing itself beyond looking: no signal, no request. Loop thread.
+class HangWatch {
+ public:
+  /// A hang was first suspected, then confirmed, acted upon, or is over. Called from the loop, one after
+  /// the other; they may call stop() and watch().
+  struct Events {
+    std::function<void(const HangVerdict&)> suspected;  ///< ask the HTTP probe now: its answer is a vote
+    std::function<void(const HangVerdict&)> confirmed;  ///< the moment for evidence; again when the class changes
+    std::function<void(const HangVerdict&, const HangPolicy::Decision&)> act;  ///< never with kNone
+    std::function<void(const HangVerdict& last, Duration lasted)> over;  ///< progress again, or the end of it
+    /// Every look, for a recorder; may be empty.
+    std::function<void(const HangObservation&, const HangVerdict&)> looked;
+  };
+
+  /// `members`: the live processes of the backend's tree; asked twice a second while it starts.
+  HangWatch(EventLoop& loop, bool may_restart, std::function<std::vector<ProcStat>()> members, Events events);
+
+  /// A start begins: until watch(), the tree is watched for signs of life.
+  void watch_start();
+
+  /// `server` listens now; `address` as in Listener. The same process again changes nothing.
+  void watch(const ProcessId& server, const std::string& address, std::uint16_t port,
+             std::optional<std::uint16_t> database_port);
+
+  /// The backend is on its way down. Ends a hang that was told of, by over().
+  void stop();
+
+  /// Facts from elsewhere, as they come.
+  enum class Asked { kHttp, kDatabase };
+  void probe_began(Asked asked);
+  void probe_ended(Asked asked, Outcome outcome);
+  void note_output(std::uint64_t bytes) { output_bytes_ += bytes; }
+
+  [[nodiscard]] const HangVerdict& verdict() const { return detector_.verdict(); }
+  [[nodiscard]] bool watching() const { return timer_.armed(); }
+
+  static constexpr Duration kPeriod = std::chrono::milliseconds(50);
+
+ private:
+  struct Probing {
+    std::optional<TimePoint> began, success_began;
+    int failures = 0;
+    bool known = false;
+  };
+  void look();
+  HangObservation observe(TimePoint now);
+  StartupView look_at_start(TimePoint now);
+  [[nodiscard]] static ProbeFact fact(const Probing& probing, TimePoint now);
+  void tell(const HangVerdict& verdict, TimePoint now);
+  void tell_over(TimePoint now, bool healed);
+  bool host_slept();
+
+  EventLoop& loop_;
+  std::function<std::vector<ProcStat>()> members_;
+  Events events_;
+  HangDetector detector_;
+  HangPolicy policy_;
+  std::optional<ProcessId> server_;
+  std::unique_ptr<HangObserver> observer_;
+  std::optional<TimePoint> started_;  ///< while it starts
+  TimePoint looked_at_start_{};
+  Probing http_, database_;
+  std::uint64_t output_bytes_ = 0;
+  Duration boot_ahead_{0};  ///< CLOCK_BOOTTIME counts suspends, CLOCK_MONOTONIC does not
+  struct Told {
+    HangVerdict::State state = HangVerdict::State::kHealthy;
+    std::optional<HangClass> hang;
+    HangVerdict last;
+    TimePoint since{};
+  } told_;
+  Timer timer_;  // keep last
+};
+
+}  // namespace codex
