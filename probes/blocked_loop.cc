@@ -1,6 +1,7 @@
 #include "probes/blocked_loop.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "probes/syscall_names.h"
 
@@ -17,6 +18,7 @@ constexpr double kBusyRatio = 0.3;       // of a CPU: it works, whatever it was 
 constexpr double kStarvedRatio = 0.1;    // of a CPU: it does not really get to run
 constexpr double kCollectorRatio = 0.1;  // of a CPU in other threads
 constexpr double kHeapNearLimit = 0.6;
+constexpr int kCreep = 8;
 
 std::string percent(double ratio) {
   return std::to_string(static_cast<int>(ratio * 100 + 0.5)) + " %";
@@ -31,6 +33,7 @@ bool sleeps(const ThreadView& thread) {
 void BlockedLoop::reset(bool keep_learned) {
   clear();
   before_.reset();
+  queue_before_ = 0;
   idle_ = in_doubt_ = accepted_lately_ = false;
   if (!keep_learned) main_epoll_.reset();
 }
@@ -39,6 +42,7 @@ void BlockedLoop::clear() {
   clock_ = wall_ = Duration{0};
   since_.reset();
   samples_.clear();
+  others_samples_.clear();
   votes_.clear();
 }
 
@@ -54,25 +58,32 @@ void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
   using Probe = AcceptProbeView::State;
   note_idle(seen);
   const auto& main = seen.main;
-  const bool progress = before_ && main.io_calls != before_->io_calls;
+  const bool reads = before_ && main.read_calls != before_->read_calls;
+  const bool writes = before_ && main.write_calls != before_->write_calls;
   const std::uint64_t cpu = before_ ? main.cpu_nanos - std::min(main.cpu_nanos, before_->cpu_nanos) : 0;
   before_ = main;
-  in_doubt_ = !idle_ && !progress;
+  in_doubt_ = !idle_ && !reads && !writes;
 
   const bool accepted = seen.accept_probe.state == Probe::kAccepted;
   if (accepted) accepted_lately_ = true;
-  const bool queue = seen.accept_queue.value_or(0) > 0;
+  const auto queue_now = seen.accept_queue.value_or(0);
+  const bool shrank = queue_now < std::exchange(queue_before_, queue_now);
+  const bool queue = queue_now > 0;
   const bool pending = queue || seen.accept_probe.state == Probe::kWaiting;
   const bool dropped = seen.accept_probe.state == Probe::kDropped;
-  if (accepted || dropped || !pending || (idle_ && !queue)) return clear();
+  if (accepted || shrank || dropped || !pending || (idle_ && !queue)) return clear();
 
   const bool runnable = main.state == 'R';
-  clock_ += runnable ? std::min<Duration>(Duration(cpu), elapsed) : elapsed;
+  const auto charged = runnable ? std::min<Duration>(Duration(cpu), elapsed) : elapsed;
+  clock_ += reads && writes ? charged / kCreep : charged;
   wall_ += elapsed;
   if (!since_) since_ = seen.at;
-  samples_.push_back({seen.at, main.cpu_nanos,
-                      seen.process ? std::optional(seen.process->other_threads_cpu_nanos) : std::nullopt});
+  samples_.push_back({seen.at, main.cpu_nanos});
   while (seen.at - samples_.front().at > kLongSpan) samples_.pop_front();
+  if (seen.process && seen.process->threads_known)
+    others_samples_.push_back({seen.at, seen.process->other_threads_cpu_nanos});
+  while (others_samples_.size() > 2 && seen.at - others_samples_.front().at > kLongSpan)
+    others_samples_.pop_front();
   vote(seen);
 }
 
@@ -81,7 +92,7 @@ double BlockedLoop::cpu_ratio(Duration span) const {
   auto first = samples_.rbegin();
   while (std::next(first) != samples_.rend() && last.at - first->at < span) ++first;
   if (first->at == last.at) return 0;
-  return static_cast<double>(last.main_nanos - std::min(last.main_nanos, first->main_nanos)) /
+  return static_cast<double>(last.nanos - std::min(last.nanos, first->nanos)) /
          static_cast<double>((last.at - first->at).count());
 }
 
@@ -90,13 +101,11 @@ bool BlockedLoop::collector_works(const HangObservation& seen) const {
   if (static_cast<double>(seen.process->resident_bytes) <
       kHeapNearLimit * static_cast<double>(seen.process->heap_limit_bytes))
     return false;
-  const auto first = std::find_if(samples_.begin(), samples_.end(),
-                                  [](const Sample& sample) { return sample.other_nanos.has_value(); });
-  const auto& last = samples_.back();
-  if (first == samples_.end() || !last.other_nanos || first->at == last.at) return false;
-  const auto nanos = *last.other_nanos - std::min(*last.other_nanos, *first->other_nanos);
-  return static_cast<double>(nanos) >
-         kCollectorRatio * static_cast<double>((last.at - first->at).count());
+  if (others_samples_.size() < 2) return false;
+  const auto& first = others_samples_.front();
+  const auto& last = others_samples_.back();
+  return static_cast<double>(last.nanos - std::min(last.nanos, first.nanos)) >
+         kCollectorRatio * static_cast<double>((last.at - first.at).count());
 }
 
 void BlockedLoop::vote(const HangObservation& seen) {
@@ -106,7 +115,7 @@ void BlockedLoop::vote(const HangObservation& seen) {
   if (main.state == 't' || process.tracer != 0)
     return votes_.add(HangClass::kPaused, "traced by pid " + std::to_string(process.tracer));
   if (main.state == 'T') return votes_.add(HangClass::kStopped, "its threads are stopped (SIGSTOP)");
-  if (main.state == 'D' || main.wchan == "request_wait_answer")
+  if ((main.state == 'D' && main.waits_in != WaitKind::kChild) || main.wchan == "request_wait_answer")
     return votes_.add(HangClass::kDiskWait, "uninterruptible in " + where);
   if (process.debugger_connected && main.waits_in == WaitKind::kFutex)
     return votes_.add(HangClass::kPaused, "a debugger holds it");

@@ -14,7 +14,9 @@ namespace codex {
 ///
 /// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
 /// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
-/// connection gets accepted. It is CPU-honest: a thread that could run is charged only the CPU time it got.
+/// connection gets accepted: neither ours, nor does the queue get shorter. It is CPU-honest: a thread that
+/// could run is charged only the CPU time it got. An overloaded loop may accept one connection a turn; while the
+/// thread both reads and writes, the clock creeps.
 /// Being seen asleep in the main event loop with an empty accept queue ends a block at once.
 class BlockedLoop {
  public:
@@ -43,15 +45,16 @@ class BlockedLoop {
 
   std::optional<std::uint64_t> main_epoll_;  ///< learned: the loop sleeps here when it has nothing to do
   std::optional<ThreadView> before_;
+  std::uint32_t queue_before_ = 0;
   bool idle_ = false, in_doubt_ = false, accepted_lately_ = false;
   Duration clock_{0}, wall_{0};
   std::optional<TimePoint> since_;
   struct Sample {
     TimePoint at;
-    std::uint64_t main_nanos;
-    std::optional<std::uint64_t> other_nanos;
+    std::uint64_t nanos;
   };
-  std::deque<Sample> samples_;  ///< of the block, the last second
+  std::deque<Sample> samples_;         ///< CPU time of the thread during the block, the last second
+  std::deque<Sample> others_samples_;  ///< of all other threads together
   VoteWindow votes_;
 };
 

@@ -19,6 +19,10 @@ constexpr Duration kMostElapsed = milliseconds(200);  // between two looks: beyo
 constexpr int kDroppedQuorum = 2;
 constexpr double kDescriptorsLow = 0.95;
 constexpr Duration kOften = milliseconds(250), kNormal = milliseconds(1000), kRarely = milliseconds(10'000);
+constexpr Duration kMostSeldom = milliseconds(5000);
+constexpr Duration kSomeWork = milliseconds(1), kProbeSlow = milliseconds(700);
+// A look at requests may take one in so many parts of a CPU.
+constexpr int kNormalShare = 500, kUrgentShare = 60;
 
 }  // namespace
 
@@ -57,9 +61,7 @@ Duration HangDetector::count_elapsed(const HangObservation& seen) {
 
 const HangVerdict& HangDetector::observe(const HangObservation& seen) {
   const auto elapsed = count_elapsed(seen);
-  if (seen.process) saw_process_ = seen.at;
-  if (seen.requests) saw_requests_ = seen.at;
-  if (seen.requests && seen.requests->outgoing_known) saw_outgoing_ = seen.at;
+  note_looks(seen);
   if (seen.resumed) {
     loop_.reset(true);
     requests_.reset();
@@ -78,6 +80,29 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
   }
   verdict_ = judge(seen);
   return verdict_;
+}
+
+void HangDetector::note_looks(const HangObservation& seen) {
+  if (seen.process) saw_process_ = seen.at;
+  if (seen.process && seen.process->threads_known) saw_threads_ = seen.at;
+  if (seen.requests) {
+    saw_requests_ = seen.at;
+    if (seen.requests->outgoing_known) saw_outgoing_ = seen.at;
+    requests_cost_ = seen.requests->cost;
+    reads_then_ = seen.main.read_calls;
+    cpu_then_ = seen.main.cpu_nanos;
+  }
+  active_ = seen.main.read_calls != reads_then_ || Duration(seen.main.cpu_nanos - cpu_then_) > kSomeWork ||
+            seen.http.in_flight_for.value_or(Duration{0}) > kProbeSlow;
+}
+
+bool HangDetector::requests_due(TimePoint now) const {
+  if (!saw_requests_) return true;
+  const auto since = now - *saw_requests_;
+  if (requests_.urgent()) return since >= std::clamp(requests_cost_ * kUrgentShare, kOften, kNormal);
+  // Whoever read nothing has got no request.
+  if (!active_ && !requests_.anybody_waits()) return false;
+  return since >= std::clamp(requests_cost_ * kNormalShare, kNormal, kMostSeldom);
 }
 
 void HangDetector::watch_descriptors(const HangObservation& seen, Duration elapsed) {
@@ -153,7 +178,7 @@ HangVerdict HangDetector::judge_requests() const {
   verdict.hang = requests_.votes().newest();
   verdict.why = requests_.votes().newest_why();
   const auto winner = requests_.votes().winner(kRequestQuorum);
-  if (winner && requests_.clock() * 100 >= requests_.patience() * kConfirmPercent) {
+  if (winner && requests_.agreed() && requests_.clock() * 100 >= requests_.patience() * kConfirmPercent) {
     verdict.state = HangVerdict::State::kConfirmed;
     verdict.hang = winner->hang;
     verdict.why = winner->why;
@@ -183,9 +208,9 @@ HangDepth HangDetector::wants(TimePoint now) const {
   HangDepth depth;
   depth.accept = loop_.in_doubt() || descriptors_low_;
   depth.debugger = blocked && (newest == HangClass::kFutex || newest == HangClass::kPaused);
-  depth.requests = !blocked && due(saw_requests_, waits ? kOften : kNormal);
+  depth.requests = !blocked && requests_due(now);
   depth.outgoing = depth.requests && (waits || due(saw_outgoing_, kRarely));
-  depth.threads = blocked || (waits && depth.requests);
+  depth.threads = (blocked && due(saw_threads_, kOften)) || (waits && depth.requests);
   depth.process = blocked || descriptors_low_ || due(saw_process_, kNormal);
   return depth;
 }

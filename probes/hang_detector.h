@@ -48,6 +48,8 @@ class HangDetector {
  private:
   Duration count_elapsed(const HangObservation& seen);
   void watch_descriptors(const HangObservation& seen, Duration elapsed);
+  void note_looks(const HangObservation& seen);
+  [[nodiscard]] bool requests_due(TimePoint now) const;
   HangVerdict judge(const HangObservation& seen) const;
   HangVerdict judge_loop() const;
   HangVerdict judge_requests() const;
@@ -58,7 +60,10 @@ class HangDetector {
   StuckStart start_;
   std::optional<Duration> usual_start_;
   std::optional<TimePoint> before_;
-  std::optional<TimePoint> saw_process_, saw_requests_, saw_outgoing_;
+  std::optional<TimePoint> saw_process_, saw_threads_, saw_requests_, saw_outgoing_;
+  Duration requests_cost_{0};
+  std::uint64_t reads_then_ = 0, cpu_then_ = 0;  ///< of the serving thread, at the last look at requests
+  bool active_ = true;                           ///< it did something since
   bool descriptors_low_ = false;
   int dropped_ = 0;          ///< accept-probes in a row that were dropped at once
   Duration dropping_{0};

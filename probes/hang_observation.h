@@ -16,7 +16,7 @@ enum class WaitKind {
   kEpoll,  ///< epoll_wait and its kin: an event loop
   kPoll,   ///< poll, select and their kin
   kFutex,
-  kChild,  ///< wait4, waitid
+  kChild,  ///< wait4, waitid, and the parent's side of vfork
   kRead,
   kOther,
 };
@@ -29,7 +29,7 @@ struct ThreadView {
   std::uint64_t argument = 0;   ///< its first argument, e.g. the epoll descriptor
   std::string wchan;            ///< kernel function it sleeps in, "" if it runs or we may not know
   std::uint64_t cpu_nanos = 0;  ///< CPU time received so far (schedstat)
-  std::uint64_t io_calls = 0;   ///< read and write calls so far (syscr + syscw)
+  std::uint64_t read_calls = 0, write_calls = 0;  ///< so far (syscr, syscw)
 };
 
 /// Our own connection that asks for nothing: does the event loop accept?
@@ -52,10 +52,11 @@ struct ProcessView {
   int children = 0;
   std::uint64_t open_fds = 0, fd_limit = 0;               ///< limit 0: none
   std::uint64_t resident_bytes = 0, heap_limit_bytes = 0;  ///< limit 0: no V8 heap
+  bool threads_known = false;  ///< the following were looked at
   std::uint64_t other_threads_cpu_nanos = 0;
   int stuck_workers = 0;            ///< threads that sit in one and the same non-idle system call
   Duration workers_stuck_for{0};    ///< the shortest of them
-  int pool_size = 4;                ///< threads in libuv's pool
+  int pool_size = 4;                       ///< threads in libuv's pool; always known
 };
 
 /// Connections of one kind that somebody spoke on last and nobody answered.
@@ -75,6 +76,7 @@ struct RequestView {
   WaitingSockets upstream;                ///< the backend waits for another server
   std::string upstream_address;           ///< of the oldest, "127.0.0.1:5999"
   std::string database_address;
+  Duration cost{0};  ///< CPU time of this look: large on hosts with large tables
 };
 
 /// What is known of an active probe of the agent.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 
 #include <charconv>
+#include <ctime>
 
 #include "agent/os/process_table.h"
 
@@ -21,6 +22,12 @@ SocketAddress reachable(const std::string& address, std::uint16_t port) {
   const bool any = address == "0.0.0.0" || address == "::";
   const auto parsed = SocketAddress::parse(any ? "127.0.0.1" : address, port);
   return parsed.value_or(*SocketAddress::parse("127.0.0.1", port));
+}
+
+Duration thread_cpu_time() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 int open_proc() {
@@ -111,12 +118,14 @@ std::set<std::uint64_t> HangObserver::own_inodes() {
 }
 
 void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& seen) {
+  const auto began = thread_cpu_time();
   const auto own = depth.outgoing ? own_inodes() : std::set<std::uint64_t>{};
   waits_.begin_look(seen.at);
   const auto visit = [&](const TcpSocket& socket) { waits_.see(socket, own); };
   sockets_.walk(listener_ipv6_, TcpSockets::Which::kConnections, visit);
   if (depth.outgoing) sockets_.walk(!listener_ipv6_, TcpSockets::Which::kConnections, visit);
   seen.requests = waits_.finish_look(depth.outgoing);
+  seen.requests->cost = thread_cpu_time() - began;
 }
 
 }  // namespace codex

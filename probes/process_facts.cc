@@ -131,6 +131,7 @@ bool ProcessFacts::sits(ProcessDirectory& process, pid_t tid, TimePoint now, Pro
 }
 
 void ProcessFacts::look_at_threads(ProcessDirectory& process, TimePoint now, ProcessView& view) {
+  view.threads_known = true;
   for (auto& [tid, worker] : workers_) worker.seen = false;
   auto threads = process.threads();
   if (threads.size() > kMostThreads) threads.resize(kMostThreads);

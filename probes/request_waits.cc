@@ -33,6 +33,7 @@ void RequestWaits::begin_look(TimePoint now) {
   view_ = RequestView{};
   waiting_now_.clear();
   opening_now_.clear();
+  received_now_.clear();
 }
 
 void RequestWaits::see(const TcpSocket& socket, const std::set<std::uint64_t>& own_inodes) {
@@ -64,10 +65,15 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
   const bool database = database_ports_.contains(socket.remote.port);
   auto& sockets = database ? view_.database : view_.upstream;
   ++sockets.connections;
-  if (socket.bytes_received > 0) note_answer(sockets, socket.since_received);
   const bool opening = socket.state == TCP_SYN_SENT;
   const bool waits = opening || (socket.bytes_sent > 0 && (socket.bytes_received == 0 ||
                                                            socket.since_sent < socket.since_received));
+  // What came in before a query was sent is an answer only on a connection that had been open before: a new one
+  // hears the server's greeting first.
+  received_now_[socket.cookie] = socket.bytes_received;
+  const auto known = received_.find(socket.cookie);
+  const bool grew = known != received_.end() && socket.bytes_received > known->second;
+  if (socket.bytes_received > 0 && (!waits || grew)) note_answer(sockets, socket.since_received);
   if (!waits) return;
   auto age = socket.since_sent;
   if (opening) {
@@ -84,7 +90,10 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
 RequestView RequestWaits::finish_look(bool outgoing) {
   view_.outgoing_known = outgoing;
   waiting_ = std::exchange(waiting_now_, {});
-  if (outgoing) opening_ = std::exchange(opening_now_, {});
+  if (outgoing) {
+    opening_ = std::exchange(opening_now_, {});
+    received_ = std::exchange(received_now_, {});
+  }
   return view_;
 }
 

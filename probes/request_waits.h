@@ -35,6 +35,7 @@ class RequestWaits {
   RequestView view_;
   TimePoint now_{};
   std::map<std::uint64_t, Duration> waiting_, waiting_now_;     ///< requests by cookie, before and in this look
+  std::map<std::uint64_t, std::uint64_t> received_, received_now_;  ///< bytes on outgoing connections
   std::map<std::uint64_t, TimePoint> opening_, opening_now_;    ///< outgoing ones without an answer to SYN
 };
 

@@ -17,7 +17,7 @@ constexpr std::size_t kRemembered = 64;
 constexpr std::size_t kEnoughToLearn = 8;
 constexpr int kFewest = 2;               // waiting requests; one alone may just be slow
 constexpr int kFewestAgainstProbe = 5;   // the same while the HTTP probe is answered: only some routes hang
-constexpr Duration kNoticeable = milliseconds(300);
+constexpr Duration kNoticeable = milliseconds(700);
 constexpr Duration kProbeLate = milliseconds(900);
 
 std::string in_seconds(Duration duration) {
@@ -52,11 +52,12 @@ void StuckRequests::clear() {
   clock_ = Duration{0};
   since_.reset();
   votes_.clear();
+  agreed_ = false;
 }
 
 void StuckRequests::reset() {
   clear();
-  somebody_waits_ = false;
+  anybody_waits_ = somebody_waits_ = urgent_ = false;
 }
 
 void StuckRequests::learn(const RequestView& requests) {
@@ -77,13 +78,17 @@ void StuckRequests::observe(const HangObservation& seen) {
   if (!seen.requests) return;
   learn(*seen.requests);
   const auto& server = seen.requests->server;
+  anybody_waits_ = server.waiting > 0;
   somebody_waits_ = server.oldest >= kNoticeable;
+  // Once the probe was answered meanwhile, there is no hurry.
+  urgent_ = somebody_waits_ && (since_ || !probe_disagrees(seen.http, server.oldest));
   const bool answers = server.last_answer && *server.last_answer < patience();
   if (server.oldest < patience() || answers) return clear();
   const auto suspicion = judge(seen);
   if (!suspicion) return clear();
   clock_ = server.oldest;
   if (!since_) since_ = seen.at - server.oldest;
+  agreed_ = suspicion->agreed;
   votes_.add(suspicion->hang, suspicion->why);
 }
 
@@ -94,15 +99,16 @@ std::optional<StuckRequests::Suspicion> StuckRequests::judge(const HangObservati
   const int fewest = disagrees ? kFewestAgainstProbe : seen.http.failures >= 2 ? 1 : kFewest;
   if (server.waiting < fewest) return std::nullopt;
   if (auto cause = outside_cause(seen)) return cause;
-  if (disagrees || !probe_agrees(seen.http)) return std::nullopt;
+  if (disagrees) return std::nullopt;
   return Suspicion{HangClass::kHandler, count(server.waiting, "request") + " without an answer, the oldest for " +
-                                            in_seconds(server.oldest) + ", and nothing outside to wait for"};
+                                            in_seconds(server.oldest) + ", and nothing outside to wait for",
+                   probe_agrees(seen.http)};
 }
 
 std::optional<StuckRequests::Suspicion> StuckRequests::outside_cause(const HangObservation& seen) const {
   const auto& requests = *seen.requests;
   const auto& server = requests.server;
-  if (seen.process && seen.process->stuck_workers >= seen.process->pool_size &&
+  if (seen.process && seen.process->threads_known && seen.process->stuck_workers >= seen.process->pool_size &&
       seen.process->workers_stuck_for >= kLeastPatience / 2)
     return Suspicion{HangClass::kThreadpool, "all " + count(seen.process->pool_size, "thread") +
                                                  " of the pool sit in one system call each"};

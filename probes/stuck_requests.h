@@ -25,15 +25,22 @@ class StuckRequests {
   [[nodiscard]] std::optional<TimePoint> since() const { return since_; }
   [[nodiscard]] const VoteWindow& votes() const { return votes_; }
 
+  /// Somebody outside is to blame, or the active probe agrees; else it is a suspicion that a probe may settle.
+  [[nodiscard]] bool agreed() const { return agreed_; }
+
   /// A wait this long is not usual here: at least 1 s, four times what slow requests take.
   [[nodiscard]] Duration patience() const;
   /// Some request waits noticeably: worth a look at what it waits for.
   [[nodiscard]] bool somebody_waits() const { return somebody_waits_; }
+  [[nodiscard]] bool anybody_waits() const { return anybody_waits_; }
+  /// And soon again.
+  [[nodiscard]] bool urgent() const { return urgent_; }
 
  private:
   struct Suspicion {
     HangClass hang;
     std::string why;
+    bool agreed = true;
   };
   [[nodiscard]] std::optional<Suspicion> judge(const HangObservation& seen) const;
   [[nodiscard]] std::optional<Suspicion> outside_cause(const HangObservation& seen) const;
@@ -42,7 +49,7 @@ class StuckRequests {
 
   std::deque<Duration> answered_after_;  ///< one a look with answers, the newest
   int usual_database_waits_ = 0, usual_upstream_waits_ = 0;  ///< that no request waits for: subscriptions
-  bool somebody_waits_ = false;
+  bool anybody_waits_ = false, somebody_waits_ = false, urgent_ = false, agreed_ = false;
   Duration clock_{0};
   std::optional<TimePoint> since_;
   VoteWindow votes_{12};

@@ -19,6 +19,7 @@ constexpr Known kKnown[] = {
     {SYS_poll, WaitKind::kPoll, "poll"},
     {SYS_select, WaitKind::kPoll, "select"},
     {SYS_open, WaitKind::kOther, "open"},
+    {SYS_vfork, WaitKind::kChild, "vfork"},
 #endif
     {SYS_epoll_pwait, WaitKind::kEpoll, "epoll_pwait"},
     {SYS_epoll_pwait2, WaitKind::kEpoll, "epoll_pwait2"},
@@ -27,6 +28,8 @@ constexpr Known kKnown[] = {
     {SYS_futex, WaitKind::kFutex, "futex"},
     {SYS_wait4, WaitKind::kChild, "wait4"},
     {SYS_waitid, WaitKind::kChild, "waitid"},
+    {SYS_clone, WaitKind::kChild, "clone"},  // a vfork: until the child calls exec
+    {SYS_clone3, WaitKind::kChild, "clone3"},
     {SYS_read, WaitKind::kRead, "read"},
     {SYS_readv, WaitKind::kRead, "readv"},
     {SYS_pread64, WaitKind::kRead, "pread64"},

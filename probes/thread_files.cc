@@ -57,7 +57,8 @@ void parse_thread_schedstat(std::string_view text, ThreadView& view) {
 }
 
 void parse_thread_io(std::string_view text, ThreadView& view) {
-  view.io_calls = number_behind(text, "syscr: ") + number_behind(text, "syscw: ");
+  view.read_calls = number_behind(text, "syscr: ");
+  view.write_calls = number_behind(text, "syscw: ");
 }
 
 ThreadFiles::ThreadFiles(const ProcessDirectory& process, pid_t tid) {

@@ -27,7 +27,7 @@ std::uint64_t io_calls_of(pid_t pid) {
   ThreadView view;
   const auto text = read_proc_file(AT_FDCWD, ("/proc/" + std::to_string(pid) + "/io").c_str());
   if (text) parse_thread_io(*text, view);
-  return view.io_calls;
+  return view.read_calls + view.write_calls;
 }
 
 }  // namespace
@@ -137,8 +137,10 @@ void HangWatch::look() {
     if (now - looked_at_start_ < kStartPeriod) return;
     looked_at_start_ = now;
   }
+  const auto cpu = read_clock(CLOCK_THREAD_CPUTIME_ID);
   const auto seen = observe(now);
   const auto verdict = detector_.observe(seen);
+  spent_ += read_clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
   if (events_.looked) events_.looked(seen, verdict);
   tell(verdict, now);
 }

@@ -51,6 +51,8 @@ class HangWatch {
   void note_output(std::uint64_t bytes) { output_bytes_ += bytes; }
 
   [[nodiscard]] const HangVerdict& verdict() const { return detector_.verdict(); }
+  /// CPU time that all looks together took.
+  [[nodiscard]] Duration spent() const { return spent_; }
   [[nodiscard]] bool watching() const { return timer_.armed(); }
 
   static constexpr Duration kPeriod = std::chrono::milliseconds(50);
@@ -80,6 +82,7 @@ class HangWatch {
   TimePoint looked_at_start_{};
   Probing http_, database_;
   std::uint64_t output_bytes_ = 0;
+  Duration spent_{0};
   Duration boot_ahead_{0};  ///< CLOCK_BOOTTIME counts suspends, CLOCK_MONOTONIC does not
   struct Told {
     HangVerdict::State state = HangVerdict::State::kHealthy;

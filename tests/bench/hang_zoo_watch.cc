@@ -155,6 +155,7 @@ class Zoo {
     const auto micros = [](const timeval& t) { return t.tv_sec * 1'000'000L + t.tv_usec; };
     nlohmann::json line{{"event", "cost"},
                         {"looks", looks_},
+                        {"looks_cpu_ms", to_seconds(watch_.spent()) * 1e3},
                         {"cpu_ms", static_cast<double>(micros(used.ru_utime) + micros(used.ru_stime)) / 1e3},
                         {"seconds", to_seconds(Clock::now() - began_)}};
     std::cout << line.dump() << std::endl;

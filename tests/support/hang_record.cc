@@ -11,7 +11,8 @@ namespace {
 /// Calls `io` with every field of a part, in the order of the text. One list serves writing and reading.
 template <typename Io>
 void fields(Io& io, ThreadView& x) {
-  io(x.state), io(x.waits_in), io(x.syscall), io(x.argument), io(x.wchan), io(x.cpu_nanos), io(x.io_calls);
+  io(x.state), io(x.waits_in), io(x.syscall), io(x.argument), io(x.wchan), io(x.cpu_nanos);
+  io(x.read_calls), io(x.write_calls);
 }
 template <typename Io>
 void fields(Io& io, AcceptProbeView& x) {
@@ -20,7 +21,7 @@ void fields(Io& io, AcceptProbeView& x) {
 template <typename Io>
 void fields(Io& io, ProcessView& x) {
   io(x.tracer), io(x.debugger_connected), io(x.children), io(x.open_fds), io(x.fd_limit), io(x.resident_bytes);
-  io(x.heap_limit_bytes), io(x.other_threads_cpu_nanos), io(x.stuck_workers), io(x.workers_stuck_for);
+  io(x.heap_limit_bytes), io(x.threads_known), io(x.other_threads_cpu_nanos), io(x.stuck_workers), io(x.workers_stuck_for);
   io(x.pool_size);
 }
 template <typename Io>
@@ -31,6 +32,7 @@ template <typename Io>
 void fields(Io& io, RequestView& x) {
   fields(io, x.server), io(x.answered_after), io(x.outgoing_known), fields(io, x.database);
   fields(io, x.upstream), io(x.upstream_address), io(x.database_address);
+  io(x.cost);
 }
 template <typename Io>
 void fields(Io& io, ProbeFact& x) {

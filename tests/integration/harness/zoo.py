@@ -28,7 +28,7 @@ def get(port, path, timeout=5):
     answer = b""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: zoo\r\nConnection: close\r\n\r\n".encode())
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
             while part := connection.recv(65536):
                 answer += part
     except OSError:

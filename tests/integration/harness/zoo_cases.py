@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import shutil
@@ -13,6 +14,7 @@ import time
 import typing
 
 from . import zoo
+from .debugger import Debugger
 from .ports import free_port
 from .postgres import Postgres
 
@@ -79,7 +81,7 @@ class Found:
 class Case:
     expected: typing.Optional[str]  # the class; None: nothing is confirmed
     mode: str = ""
-    command: tuple = tuple(NODE)
+    command: typing.Any = tuple(NODE)  # or what makes it, given the surroundings
     node: tuple = ()  # options of node
     environment: typing.Callable = lambda around: {}
     traffic: str = ""  # path of 5 requests a second; "": none
@@ -93,7 +95,8 @@ class Case:
 
     def run(self, around, record=None):
         environment = around.environment(**self.environment(around))
-        command = [self.command[0], *self.node, *self.command[1:]]
+        command = self.command(around) if callable(self.command) else self.command
+        command = [command[0], *[str(o() if callable(o) else o) for o in self.node], *command[1:]]
         if self.limit:
             command = ["/usr/bin/prlimit", f"--nofile={self.limit}", *command]
         database = around.postgres.port if "PG_URL" in environment else None
@@ -124,7 +127,7 @@ class Case:
             found.events = list(animal.events)
         cost = animal.close()
         if cost:
-            found.cpu_percent = cost["cpu_ms"] / cost["seconds"] / 10
+            found.cpu_percent = cost["looks_cpu_ms"] / cost["seconds"] / 10
         return found
 
 
@@ -195,10 +198,34 @@ def blocks(mode, times, gap):
     return inject
 
 
-def attach_debugger(around, animal):
-    """A debugger of its own kind: connects to the inspector and reaches `debugger;`."""
-    return processes(["node", str(zoo.PROGRAMS / "debug.js"), str(animal.inspector), str(animal.port)])
+def debugged(port):
+    """A debugger is attached and the program reaches `debugger;`."""
+    def inject(around, animal):
+        attached = Debugger(port())
+        animal.hang("debugger")
+        return attached
+    return inject
 
+
+def starve(around, animal):
+    """Everybody else gets the CPUs."""
+    os.sched_setscheduler(animal.program.pid, os.SCHED_IDLE, os.sched_param(0))
+    return processes(*[["nice", "-n", "-10", "sh", "-c", "while :; do :; done"]] * 2 * (os.cpu_count() or 1))
+
+
+def save_file(around, animal):
+    """nodemon sees a change and starts the program again."""
+    pathlib.Path(around.directory, "app.js").write_text(
+        pathlib.Path(zoo.PROGRAMS, "zoo.js").read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def nodemon(around):
+    save_file(around, None)
+    return ["node", os.path.join(around.environment()["NODE_PATH"], "nodemon", "bin", "nodemon.js"), "-q",
+            os.path.join(around.directory, "app.js")]
+
+
+INSPECTOR = functools.cache(free_port)
 
 CASES = {
     # The event loop does not turn; nobody asks for anything.
@@ -211,6 +238,8 @@ CASES = {
     "atomics": Case("futex", "atomics"),
     "sigstop": Case("stopped", "sigstop"),
     "gc": Case("gc", "gc", node=("--max-old-space-size=400",), wait=15),
+    "debugger": Case("paused", node=(lambda: f"--inspect=127.0.0.1:{INSPECTOR()}",), inject=debugged(INSPECTOR)),
+    "starved": Case("starved", traffic="/", inject=starve, wait=12),
     # It turns, and requests are not answered.
     "handler": Case("handler", "handler", traffic="/", health="/"),
     "row_locked": Case("db_wait", environment=lambda a: database(a, POOL_MAX=10), traffic="/db", inject=lock_row),
@@ -236,10 +265,10 @@ CASES = {
     "load_800": Case(None, wait=12, beside=keep_alive_load(800)),
     "hogs_8": Case(None, wait=15, beside=hogs(8), traffic="/"),
     "hogs_8_idle": Case(None, wait=12, beside=hogs(8)),
-    "nice_19": Case(None, wait=12, beside=hogs(4, -5), nice=19, traffic="/"),
     "long_poll": Case(None, wait=15, beside=lambda a, animal: clients(a, animal, *["/poll?ms=8000"] * 4)),
     "server_events": Case(None, wait=12, beside=lambda a, animal: clients(a, animal, *["/events?ms=1500"] * 4)),
     "immediates": Case(None, "immediates", wait=8, traffic="/"),
+    "nodemon_restart": Case(None, wait=6, command=nodemon, inject=save_file, traffic="/"),
     "block_200": Case(None, wait=2, inject=blocks("block200", 5, 0.8)),
     "block_1000": Case(None, wait=2, inject=blocks("block1000", 3, 2)),
 }
