@@ -19,10 +19,10 @@ constexpr Duration kMostElapsed = milliseconds(200);  // between two looks: beyo
 constexpr int kDroppedQuorum = 2;
 constexpr double kDescriptorsLow = 0.95;
 constexpr Duration kOften = milliseconds(250), kNormal = milliseconds(1000), kRarely = milliseconds(10'000);
-constexpr Duration kMostSeldom = milliseconds(5000);
+constexpr Duration kMostSeldom = milliseconds(2000);
 constexpr Duration kSomeWork = milliseconds(1), kProbeSlow = milliseconds(700);
 // A look at requests may take one in so many parts of a CPU.
-constexpr int kNormalShare = 500, kUrgentShare = 60;
+constexpr int kNormalShare = 400, kUrgentShare = 40;
 
 }  // namespace
 
@@ -99,7 +99,7 @@ void HangDetector::note_looks(const HangObservation& seen) {
 bool HangDetector::requests_due(TimePoint now) const {
   if (!saw_requests_) return true;
   const auto since = now - *saw_requests_;
-  if (requests_.urgent()) return since >= std::clamp(requests_cost_ * kUrgentShare, kOften, kNormal);
+  if (requests_.urgent(now)) return since >= std::clamp(requests_cost_ * kUrgentShare, kOften, kNormal);
   // Whoever read nothing has got no request.
   if (!active_ && !requests_.anybody_waits()) return false;
   return since >= std::clamp(requests_cost_ * kNormalShare, kNormal, kMostSeldom);

@@ -18,6 +18,7 @@ constexpr std::size_t kEnoughToLearn = 8;
 constexpr int kFewest = 2;               // waiting requests; one alone may just be slow
 constexpr int kFewestAgainstProbe = 5;   // the same while the HTTP probe is answered: only some routes hang
 constexpr Duration kNoticeable = milliseconds(700);
+constexpr Duration kWorthHurry = seconds(4);
 constexpr Duration kProbeLate = milliseconds(900);
 
 std::string in_seconds(Duration duration) {
@@ -55,9 +56,14 @@ void StuckRequests::clear() {
   agreed_ = false;
 }
 
+bool StuckRequests::urgent(TimePoint now) const {
+  return noticed_ && (since_ || now - *noticed_ < kWorthHurry);
+}
+
 void StuckRequests::reset() {
   clear();
-  anybody_waits_ = somebody_waits_ = urgent_ = false;
+  anybody_waits_ = somebody_waits_ = false;
+  noticed_.reset();
 }
 
 void StuckRequests::learn(const RequestView& requests) {
@@ -80,8 +86,8 @@ void StuckRequests::observe(const HangObservation& seen) {
   const auto& server = seen.requests->server;
   anybody_waits_ = server.waiting > 0;
   somebody_waits_ = server.oldest >= kNoticeable;
-  // Once the probe was answered meanwhile, there is no hurry.
-  urgent_ = somebody_waits_ && (since_ || !probe_disagrees(seen.http, server.oldest));
+  if (!somebody_waits_) noticed_.reset();
+  if (somebody_waits_ && !noticed_) noticed_ = seen.at;
   const bool answers = server.last_answer && *server.last_answer < patience();
   if (server.oldest < patience() || answers) return clear();
   const auto suspicion = judge(seen);

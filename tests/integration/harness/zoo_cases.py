@@ -73,6 +73,7 @@ class Found:
     suspect: typing.Optional[float] = None  # seconds after the injection
     confirm: typing.Optional[float] = None
     hang: typing.Optional[str] = None  # class of the first confirmation that is not later corrected within 1 s
+    since: float = 0.0  # when it was made to hang, CLOCK_MONOTONIC
     events: list = dataclasses.field(default_factory=list)
     cpu_percent: float = 0.0
 
@@ -117,6 +118,7 @@ class Case:
                     stack.enter_context(held)
             elif self.mode:
                 since = animal.hang(self.mode)
+            found.since = since
             if self.expected is None:
                 time.sleep(self.wait)
             event, found.confirm = animal.wait_for("confirm", since, self.wait if self.expected else 0.1)
