@@ -120,15 +120,17 @@ void BlockedLoop::vote(const HangObservation& seen) {
   if (process.debugger_connected && main.waits_in == WaitKind::kFutex)
     return votes_.add(HangClass::kPaused, "a debugger holds it");
 
+  // While it collects, the thread itself may only wait for its helpers.
+  const bool may_collect = main.state == 'R' || main.waits_in == WaitKind::kFutex;
+  if (may_collect && collector_works(seen))
+    return votes_.add(HangClass::kGc, "its garbage collector works without end, " +
+                                          std::to_string(process.resident_bytes >> 20) + " MiB of " +
+                                          std::to_string(process.heap_limit_bytes >> 20) + " MiB heap");
   const double ratio = cpu_ratio(kShortSpan);
   if (main.state == 'R' || (sleeps(main) && ratio >= kBusyRatio)) {
     const double longer = cpu_ratio(kLongSpan);
     if (wall_ >= kStarvedSpan && longer < kStarvedRatio)
       return votes_.add(HangClass::kStarved, "runnable, but gets " + percent(longer) + " of a CPU");
-    if (collector_works(seen))
-      return votes_.add(HangClass::kGc, "runs, and its garbage collector too, " +
-                                            std::to_string(process.resident_bytes >> 20) + " MiB of " +
-                                            std::to_string(process.heap_limit_bytes >> 20) + " MiB heap");
     return votes_.add(HangClass::kSpin, "uses " + percent(ratio) + " of a CPU and returns to no event loop");
   }
   if (idle_) return votes_.add(HangClass::kHandler, "its event loop is idle, but does not accept");

@@ -66,6 +66,7 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
     loop_.reset(true);
     requests_.reset();
     start_.reset();
+    dropped_ = 0;
   }
   if (seen.startup) {
     start_.observe(*seen.startup, usual_start_);

@@ -210,9 +210,13 @@ def debugged(port):
 
 
 def starve(around, animal):
-    """Everybody else gets the CPUs."""
+    """A busy program, and everybody else gets the CPUs."""
+    animal.hang("loop")
     os.sched_setscheduler(animal.program.pid, os.SCHED_IDLE, os.sched_param(0))
-    return processes(*[["nice", "-n", "-10", "sh", "-c", "while :; do :; done"]] * 2 * (os.cpu_count() or 1))
+    with contextlib.suppress(OSError):
+        # Between sessions it is the autogroups' nice values that count (sched(7)).
+        pathlib.Path(f"/proc/{animal.program.pid}/autogroup").write_text("19", encoding="ascii")
+    return processes(*[["sh", "-c", "while :; do :; done"]] * 2 * (os.cpu_count() or 1), start_new_session=True)
 
 
 def save_file(around, animal):
@@ -241,7 +245,7 @@ CASES = {
     "sigstop": Case("stopped", "sigstop"),
     "gc": Case("gc", "gc", node=("--max-old-space-size=400",), wait=15),
     "debugger": Case("paused", node=(lambda: f"--inspect=127.0.0.1:{INSPECTOR()}",), inject=debugged(INSPECTOR)),
-    "starved": Case("starved", traffic="/", inject=starve, wait=12),
+    "starved": Case("starved", inject=starve, wait=12),
     # It turns, and requests are not answered.
     "handler": Case("handler", "handler", traffic="/", health="/"),
     "row_locked": Case("db_wait", environment=lambda a: database(a, POOL_MAX=10), traffic="/db", inject=lock_row),
