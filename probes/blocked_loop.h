@@ -15,9 +15,9 @@ namespace codex {
 /// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
 /// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
 /// connection gets accepted: neither ours, nor does the queue get shorter. It is CPU-honest: a thread that
-/// could run is charged only the CPU time it got. An overloaded loop may accept one connection a turn; while the
-/// thread both reads and writes, the clock creeps.
-/// Being seen asleep in the main event loop with an empty accept queue ends a block at once.
+/// could run is charged only the CPU time it got. An overloaded loop may accept one connection a turn; while
+/// the thread both reads and writes, the clock creeps. Being seen asleep in the main event loop with an empty
+/// accept queue ends a block at once.
 class BlockedLoop {
  public:
   /// A look took `elapsed` since the one before, as far as it counts.

@@ -23,11 +23,14 @@ enum class HangClass {
   kStarved,         ///< could run, but the host gives it no CPU
   kPaused,          ///< held by a debugger
 };
-inline constexpr HangClass kHangClasses[] = {
-    HangClass::kSpin,           HangClass::kGc,          HangClass::kSyncChild,     HangClass::kFutex,
-    HangClass::kBlockedSyscall, HangClass::kStopped,     HangClass::kDiskWait,      HangClass::kHandler,
-    HangClass::kDbWait,         HangClass::kPoolExhausted, HangClass::kUpstream,    HangClass::kThreadpool,
-    HangClass::kFdExhausted,    HangClass::kStartupStuck, HangClass::kStarved,      HangClass::kPaused};
+inline constexpr HangClass kHangClasses[] = {HangClass::kSpin,           HangClass::kGc,
+                                             HangClass::kSyncChild,      HangClass::kFutex,
+                                             HangClass::kBlockedSyscall, HangClass::kStopped,
+                                             HangClass::kDiskWait,       HangClass::kHandler,
+                                             HangClass::kDbWait,         HangClass::kPoolExhausted,
+                                             HangClass::kUpstream,       HangClass::kThreadpool,
+                                             HangClass::kFdExhausted,    HangClass::kStartupStuck,
+                                             HangClass::kStarved,        HangClass::kPaused};
 
 std::string_view to_string(HangClass hang);  ///< "spin" "gc" "sync_child" ...
 

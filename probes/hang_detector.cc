@@ -14,8 +14,9 @@ constexpr Duration kConfirmBusy = milliseconds(600);  // of CPU time received: h
 constexpr Duration kStarvedAfter = milliseconds(1000);
 constexpr int kLoopQuorum = 5;
 constexpr int kRequestQuorum = 3;
-constexpr int kConfirmPercent = 250;     // of the patience with requests
-constexpr Duration kMostElapsed = milliseconds(200);  // between two looks: beyond that it was us who were late
+constexpr int kConfirmPercent = 250;  // of the patience with requests
+constexpr Duration kMostElapsed =
+    milliseconds(200);  // between two looks: beyond that it was us who were late
 constexpr int kDroppedQuorum = 2;
 constexpr double kDescriptorsLow = 0.95;
 constexpr Duration kOften = milliseconds(250), kNormal = milliseconds(1000), kRarely = milliseconds(10'000);

@@ -16,16 +16,17 @@ namespace codex {
 ///   suspect    no progress for a quarter of a second (loop), for longer than is usual (requests)
 ///   confirmed  still none, and enough looks in a row agree on the class
 ///
-/// Any progress leads back to healthy. Confirmed is no order to restart: a long synchronous task confirms too.
+/// Any progress leads back to healthy. Confirmed is no order to restart: a long synchronous task confirms
+/// too.
 struct HangVerdict {
   enum class State { kHealthy, kSuspect, kConfirmed };
   State state = State::kHealthy;
-  std::optional<HangClass> hang;    ///< of the newest vote while suspect, of the majority once confirmed
-  std::string why;                  ///< one line for a person
-  std::optional<TimePoint> since;   ///< when progress ended
-  Duration clock{0};                ///< how long it lasts, CPU-honest: a host without CPU or asleep does not count
-  bool debugger = false;            ///< a debugger is attached: nothing may be done
-  int probe_failures = 0;           ///< of the HTTP probe, in a row
+  std::optional<HangClass> hang;   ///< of the newest vote while suspect, of the majority once confirmed
+  std::string why;                 ///< one line for a person
+  std::optional<TimePoint> since;  ///< when progress ended
+  Duration clock{0};       ///< how long it lasts, CPU-honest: a host without CPU or asleep does not count
+  bool debugger = false;   ///< a debugger is attached: nothing may be done
+  int probe_failures = 0;  ///< of the HTTP probe, in a row
 };
 std::string_view to_string(HangVerdict::State state);  ///< "healthy" "suspect" "confirmed"
 
@@ -65,7 +66,7 @@ class HangDetector {
   std::uint64_t reads_then_ = 0, cpu_then_ = 0;  ///< of the serving thread, at the last look at requests
   bool active_ = true;                           ///< it did something since
   bool descriptors_low_ = false;
-  int dropped_ = 0;          ///< accept-probes in a row that were dropped at once
+  int dropped_ = 0;  ///< accept-probes in a row that were dropped at once
   Duration dropping_{0};
   std::string descriptors_;  ///< "1012 of 1024"
   bool debugger_ = false;

@@ -50,13 +50,13 @@ struct ProcessView {
   pid_t tracer = 0;                 ///< who traces it (ptrace(2)), ourselves left out
   bool debugger_connected = false;  ///< a client is connected to its inspector port
   int children = 0;
-  std::uint64_t open_fds = 0, fd_limit = 0;               ///< limit 0: none
+  std::uint64_t open_fds = 0, fd_limit = 0;                ///< limit 0: none
   std::uint64_t resident_bytes = 0, heap_limit_bytes = 0;  ///< limit 0: no V8 heap
-  bool threads_known = false;  ///< the following were looked at
+  bool threads_known = false;                              ///< the following were looked at
   std::uint64_t other_threads_cpu_nanos = 0;
-  int stuck_workers = 0;            ///< threads that sit in one and the same non-idle system call
-  Duration workers_stuck_for{0};    ///< the shortest of them
-  int pool_size = 4;                       ///< threads in libuv's pool; always known
+  int stuck_workers = 0;          ///< threads that sit in one and the same non-idle system call
+  Duration workers_stuck_for{0};  ///< the shortest of them
+  int pool_size = 4;              ///< threads in libuv's pool; always known
 };
 
 /// Connections of one kind that somebody spoke on last and nobody answered.
@@ -69,22 +69,22 @@ struct WaitingSockets {
 
 /// What the kernel's socket table tells about requests: who waits for whom.
 struct RequestView {
-  WaitingSockets server;                  ///< clients that wait for the backend
+  WaitingSockets server;                   ///< clients that wait for the backend
   std::optional<Duration> answered_after;  ///< longest wait that ended with an answer since the last look
-  bool outgoing_known = false;            ///< the following were looked at
-  WaitingSockets database;                ///< the backend waits for its database
-  WaitingSockets upstream;                ///< the backend waits for another server
-  std::string upstream_address;           ///< of the oldest, "127.0.0.1:5999"
+  bool outgoing_known = false;             ///< the following were looked at
+  WaitingSockets database;                 ///< the backend waits for its database
+  WaitingSockets upstream;                 ///< the backend waits for another server
+  std::string upstream_address;            ///< of the oldest, "127.0.0.1:5999"
   std::string database_address;
   Duration cost{0};  ///< CPU time of this look: large on hosts with large tables
 };
 
 /// What is known of an active probe of the agent.
 struct ProbeFact {
-  bool known = false;                        ///< configured, and asked at least once
-  int failures = 0;                          ///< in a row, up to now
-  std::optional<Duration> in_flight_for;     ///< an attempt is under way
-  std::optional<Duration> success_began;     ///< since the last successful attempt began
+  bool known = false;                     ///< configured, and asked at least once
+  int failures = 0;                       ///< in a row, up to now
+  std::optional<Duration> in_flight_for;  ///< an attempt is under way
+  std::optional<Duration> success_began;  ///< since the last successful attempt began
 };
 
 /// While nobody listens yet: whether the tree does anything.

@@ -111,7 +111,8 @@ void ProcessFacts::look(ProcessDirectory& process, ProcessView& view) {
 bool ProcessFacts::sits(ProcessDirectory& process, pid_t tid, TimePoint now, ProcessView& view) {
   const auto directory = "task/" + std::to_string(tid) + "/";
   ThreadView thread;
-  if (const auto text = process.read((directory + "schedstat").c_str())) parse_thread_schedstat(*text, thread);
+  if (const auto text = process.read((directory + "schedstat").c_str()))
+    parse_thread_schedstat(*text, thread);
   view.other_threads_cpu_nanos += thread.cpu_nanos;
   std::string call;
   if (const auto text = process.read((directory + "syscall").c_str())) {

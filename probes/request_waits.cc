@@ -49,8 +49,8 @@ void RequestWaits::see_server(const TcpSocket& socket) {
   auto& server = view_.server;
   ++server.connections;
   if (socket.bytes_sent > 0) note_answer(server, socket.since_sent);
-  const bool waits = socket.bytes_received > 0 &&
-                     (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
+  const bool waits =
+      socket.bytes_received > 0 && (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
   if (waits) {
     note_waiting(server, socket.since_received);
     waiting_now_[socket.cookie] = socket.since_received;
@@ -66,10 +66,10 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
   auto& sockets = database ? view_.database : view_.upstream;
   ++sockets.connections;
   const bool opening = socket.state == TCP_SYN_SENT;
-  const bool waits = opening || (socket.bytes_sent > 0 && (socket.bytes_received == 0 ||
-                                                           socket.since_sent < socket.since_received));
-  // What came in before a query was sent is an answer only on a connection that had been open before: a new one
-  // hears the server's greeting first.
+  const bool waits = opening || (socket.bytes_sent > 0 &&
+                                 (socket.bytes_received == 0 || socket.since_sent < socket.since_received));
+  // What came in before a query was sent is an answer only on a connection that had been open before: a new
+  // one hears the server's greeting first.
   received_now_[socket.cookie] = socket.bytes_received;
   const auto known = received_.find(socket.cookie);
   const bool grew = known != received_.end() && socket.bytes_received > known->second;
@@ -83,7 +83,8 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
     opening_now_[socket.cookie] = since;
     age = now_ - since;
   }
-  if (age >= sockets.oldest) (database ? view_.database_address : view_.upstream_address) = socket.remote.text();
+  if (age >= sockets.oldest)
+    (database ? view_.database_address : view_.upstream_address) = socket.remote.text();
   note_waiting(sockets, age);
 }
 

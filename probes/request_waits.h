@@ -34,9 +34,9 @@ class RequestWaits {
   std::set<std::uint16_t> database_ports_;
   RequestView view_;
   TimePoint now_{};
-  std::map<std::uint64_t, Duration> waiting_, waiting_now_;     ///< requests by cookie, before and in this look
+  std::map<std::uint64_t, Duration> waiting_, waiting_now_;  ///< requests by cookie, before and in this look
   std::map<std::uint64_t, std::uint64_t> received_, received_now_;  ///< bytes on outgoing connections
-  std::map<std::uint64_t, TimePoint> opening_, opening_now_;    ///< outgoing ones without an answer to SYN
+  std::map<std::uint64_t, TimePoint> opening_, opening_now_;  ///< outgoing ones without an answer to SYN
 };
 
 }  // namespace codex

@@ -15,8 +15,8 @@ constexpr Duration kLeastPatience = seconds(1);
 constexpr Duration kMostPatience = seconds(30);
 constexpr std::size_t kRemembered = 64;
 constexpr std::size_t kEnoughToLearn = 8;
-constexpr int kFewest = 2;               // waiting requests; one alone may just be slow
-constexpr int kFewestAgainstProbe = 5;   // the same while the HTTP probe is answered: only some routes hang
+constexpr int kFewest = 2;              // waiting requests; one alone may just be slow
+constexpr int kFewestAgainstProbe = 5;  // the same while the HTTP probe is answered: only some routes hang
 constexpr Duration kNoticeable = milliseconds(700);
 constexpr Duration kWorthHurry = seconds(4);
 constexpr Duration kProbeLate = milliseconds(900);
@@ -106,8 +106,9 @@ std::optional<StuckRequests::Suspicion> StuckRequests::judge(const HangObservati
   if (server.waiting < fewest) return std::nullopt;
   if (auto cause = outside_cause(seen)) return cause;
   if (disagrees) return std::nullopt;
-  return Suspicion{HangClass::kHandler, count(server.waiting, "request") + " without an answer, the oldest for " +
-                                            in_seconds(server.oldest) + ", and nothing outside to wait for",
+  return Suspicion{HangClass::kHandler,
+                   count(server.waiting, "request") + " without an answer, the oldest for " +
+                       in_seconds(server.oldest) + ", and nothing outside to wait for",
                    probe_agrees(seen.http)};
 }
 
@@ -125,22 +126,21 @@ std::optional<StuckRequests::Suspicion> StuckRequests::outside_cause(const HangO
   const auto waits = count(server.waiting, "request");
   const auto& database = requests.database;
   if (database.waiting > usual_database_waits_ && database.oldest >= kLeastPatience && silent(database))
-    return Suspicion{HangClass::kDbWait,
-                     waits + " and " + count(database.waiting, "query") + " at " + requests.database_address +
-                         " wait, the oldest query for " + in_seconds(database.oldest)};
+    return Suspicion{HangClass::kDbWait, waits + " and " + count(database.waiting, "query") + " at " +
+                                             requests.database_address + " wait, the oldest query for " +
+                                             in_seconds(database.oldest)};
   const auto& upstream = requests.upstream;
   if (upstream.waiting > usual_upstream_waits_ && upstream.oldest >= kLeastPatience && silent(upstream))
-    return Suspicion{HangClass::kUpstream, waits + " wait, and so do " +
-                                               count(upstream.waiting, "connection") + " to " +
-                                               requests.upstream_address + ", the oldest for " +
-                                               in_seconds(upstream.oldest)};
+    return Suspicion{HangClass::kUpstream,
+                     waits + " wait, and so do " + count(upstream.waiting, "connection") + " to " +
+                         requests.upstream_address + ", the oldest for " + in_seconds(upstream.oldest)};
   // The pool's connections fell silent when requests began to wait, and there are more requests than those.
   if (database.connections > 0 && database.waiting == 0 && server.waiting > database.connections &&
       database.last_answer && *database.last_answer + kLeastPatience >= server.oldest &&
       *database.last_answer <= server.oldest + kLeastPatience)
-    return Suspicion{HangClass::kPoolExhausted, waits + " wait, and all " +
-                                                    count(database.connections, "database connection") +
-                                                    " are silent since"};
+    return Suspicion{
+        HangClass::kPoolExhausted,
+        waits + " wait, and all " + count(database.connections, "database connection") + " are silent since"};
   return std::nullopt;
 }
 

@@ -25,7 +25,8 @@ class StuckRequests {
   [[nodiscard]] std::optional<TimePoint> since() const { return since_; }
   [[nodiscard]] const VoteWindow& votes() const { return votes_; }
 
-  /// Somebody outside is to blame, or the active probe agrees; else it is a suspicion that a probe may settle.
+  /// Somebody outside is to blame, or the active probe agrees; else it is a suspicion that a probe may
+  /// settle.
   [[nodiscard]] bool agreed() const { return agreed_; }
 
   /// A wait this long is not usual here: at least 1 s, four times what slow requests take.
@@ -47,7 +48,7 @@ class StuckRequests {
   void learn(const RequestView& requests);
   void clear();
 
-  std::deque<Duration> answered_after_;  ///< one a look with answers, the newest
+  std::deque<Duration> answered_after_;                      ///< one a look with answers, the newest
   int usual_database_waits_ = 0, usual_upstream_waits_ = 0;  ///< that no request waits for: subscriptions
   bool anybody_waits_ = false, somebody_waits_ = false, agreed_ = false;
   Duration clock_{0};

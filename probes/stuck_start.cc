@@ -44,7 +44,8 @@ bool StuckStart::quiet_for(Duration span, bool may_burn) const {
 
 void StuckStart::observe(const StartupView& startup, std::optional<Duration> usual) {
   looks_.push_back(startup);
-  while (looks_.size() > 2 && startup.since_start - looks_[1].since_start >= kBurningStuck) looks_.pop_front();
+  while (looks_.size() > 2 && startup.since_start - looks_[1].since_start >= kBurningStuck)
+    looks_.pop_front();
 
   const auto on_what = startup.waits_for.empty() ? "" : "; it waits for " + startup.waits_for;
   const bool overdue = usual && startup.since_start > std::max(*usual * kTimesUsual, kShortestDeadline);
@@ -53,7 +54,8 @@ void StuckStart::observe(const StartupView& startup, std::optional<Duration> usu
   clock_ = Duration{0};
   const auto judge = [&](State state, Duration least, std::string why) {
     state_ = state;
-    const auto step = looks_.size() < 2 ? Duration{0} : startup.since_start - looks_[looks_.size() - 2].since_start;
+    const auto step =
+        looks_.size() < 2 ? Duration{0} : startup.since_start - looks_[looks_.size() - 2].since_start;
     clock_ = std::max(least, was_quiet + step);
     why_ = "does not listen" + std::move(why);
   };
@@ -62,8 +64,9 @@ void StuckStart::observe(const StartupView& startup, std::optional<Duration> usu
   } else if (quiet_for(kBurningStuck, true)) {
     judge(State::kStuck, kBurningStuck, ", and only uses CPU");
   } else if (overdue) {
-    judge(State::kStuck, Duration{0}, " after " + whole_seconds(startup.since_start) + ", more than " +
-                                          std::to_string(kTimesUsual) + " times what its starts took" + on_what);
+    judge(State::kStuck, Duration{0},
+          " after " + whole_seconds(startup.since_start) + ", more than " + std::to_string(kTimesUsual) +
+              " times what its starts took" + on_what);
   } else if (quiet_for(kQuietSuspect, false)) {
     judge(State::kSuspect, kQuietSuspect, ", and does nothing" + on_what);
   }

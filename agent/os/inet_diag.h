@@ -11,8 +11,8 @@ struct inet_diag_req_v2;
 
 namespace codex {
 
-/// One netlink socket to the kernel's TCP tables (sock_diag(7), linux/inet_diag.h). Every question is asked and
-/// answered before the call returns; the kernel composes the answer inside recvmsg(2). Throws
+/// One netlink socket to the kernel's TCP tables (sock_diag(7), linux/inet_diag.h). Every question is asked
+/// and answered before the call returns; the kernel composes the answer inside recvmsg(2). Throws
 /// std::system_error when it cannot be asked, and is usable again afterwards. One thread.
 class InetDiag {
  public:
@@ -25,8 +25,8 @@ class InetDiag {
   /// none.
   bool find(const inet_diag_req_v2& question, const Visit& visit);
 
-  /// All sockets in `question.idiag_states`. Walks the table: its cost grows with the host's. False: the table
-  /// changed under the walk; what was visited is incomplete or double.
+  /// All sockets in `question.idiag_states`. Walks the table: its cost grows with the host's. False: the
+  /// table changed under the walk; what was visited is incomplete or double.
   bool walk(const inet_diag_req_v2& question, const Visit& visit);
 
  private:

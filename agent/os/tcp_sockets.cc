@@ -118,9 +118,8 @@ std::optional<bool> TcpSockets::accepted(const SocketAddress& local, const Socke
 }
 
 void TcpSockets::walk(bool ipv6, Which which, const std::function<void(const TcpSocket&)>& visit) {
-  const auto states = which == Which::kListeners
-                          ? 1U << kListen
-                          : 1U << kEstablished | 1U << kSynSent | 1U << kCloseWait;
+  const auto states =
+      which == Which::kListeners ? 1U << kListen : 1U << kEstablished | 1U << kSynSent | 1U << kCloseWait;
   auto question = question_about(ipv6, states);
   question.id.idiag_cookie[0] = question.id.idiag_cookie[1] = 0;
   question.idiag_ext = 1U << (INET_DIAG_INFO - 1);

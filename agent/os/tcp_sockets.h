@@ -23,8 +23,8 @@ struct SocketAddress {
   [[nodiscard]] std::string text() const;
 };
 
-/// A TCP connection with the kernel's view of who spoke last (struct tcp_info). The ages have the grain of the
-/// kernel's tick: equal ages say nothing about the order.
+/// A TCP connection with the kernel's view of who spoke last (struct tcp_info). The ages have the grain of
+/// the kernel's tick: equal ages say nothing about the order.
 struct TcpSocket {
   SocketAddress local, remote;
   int state = 0;              ///< TCP_ESTABLISHED ... of netinet/tcp.h

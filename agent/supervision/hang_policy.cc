@@ -69,10 +69,9 @@ std::string_view to_string(HangAction action) {
 }
 
 int HangPolicy::vain_restarts(HangClass hang, TimePoint now) const {
-  return static_cast<int>(
-      std::count_if(restarted_.begin(), restarted_.end(), [&](const Restarted& restart) {
-        return restart.hang == hang && now - restart.at < kSameHang;
-      }));
+  return static_cast<int>(std::count_if(restarted_.begin(), restarted_.end(), [&](const Restarted& restart) {
+    return restart.hang == hang && now - restart.at < kSameHang;
+  }));
 }
 
 Duration HangPolicy::patience(HangClass hang, TimePoint now) const {

@@ -41,8 +41,8 @@ class HangPolicy {
 
   struct Decision {
     HangAction action = HangAction::kNone;
-    Duration patience{0};                 ///< how long the hang clock has to show before the action
-    int restarts_that_did_not_help = 0;   ///< of this class, in the last ten minutes
+    Duration patience{0};                ///< how long the hang clock has to show before the action
+    int restarts_that_did_not_help = 0;  ///< of this class, in the last ten minutes
   };
 
   /// Call with every verdict while the hang is confirmed. Answers an action other than none once, except

@@ -38,7 +38,8 @@ HangWatch::HangWatch(EventLoop& loop, bool may_restart, std::function<std::vecto
       members_(std::move(members)),
       events_(std::move(events)),
       policy_(may_restart),
-      timer_(loop, "hang watch", [this] { look(); }, Priority::kNormal, kAccuracy) {}
+      timer_(
+          loop, "hang watch", [this] { look(); }, Priority::kNormal, kAccuracy) {}
 
 void HangWatch::watch_start() {
   stop();

@@ -25,12 +25,15 @@ HangAction action(HangPolicy& policy, HangClass hang, Duration clock, TimePoint 
 }
 
 TEST(HangPolicy, ActsAtTheFloorOfTheClassAndNotBefore) {
-  const std::pair<HangClass, seconds> floors[] = {
-      {HangClass::kSpin, seconds(5)},          {HangClass::kFutex, seconds(5)},
-      {HangClass::kBlockedSyscall, seconds(5)}, {HangClass::kFdExhausted, seconds(5)},
-      {HangClass::kHandler, seconds(10)},      {HangClass::kPoolExhausted, seconds(10)},
-      {HangClass::kThreadpool, seconds(10)},   {HangClass::kSyncChild, seconds(30)},
-      {HangClass::kGc, seconds(30)}};
+  const std::pair<HangClass, seconds> floors[] = {{HangClass::kSpin, seconds(5)},
+                                                  {HangClass::kFutex, seconds(5)},
+                                                  {HangClass::kBlockedSyscall, seconds(5)},
+                                                  {HangClass::kFdExhausted, seconds(5)},
+                                                  {HangClass::kHandler, seconds(10)},
+                                                  {HangClass::kPoolExhausted, seconds(10)},
+                                                  {HangClass::kThreadpool, seconds(10)},
+                                                  {HangClass::kSyncChild, seconds(30)},
+                                                  {HangClass::kGc, seconds(30)}};
   for (const auto& [hang, floor] : floors) {
     HangPolicy policy(true);
     EXPECT_EQ(action(policy, hang, floor - Duration(1)), HangAction::kNone) << to_string(hang);
@@ -61,7 +64,8 @@ TEST(HangPolicy, HoldsWhileADebuggerIsAttached) {
   HangPolicy policy(true);
   EXPECT_EQ(policy.on_confirmed(confirmed(HangClass::kSpin, seconds(100), true), kNow).action,
             HangAction::kReport);
-  EXPECT_EQ(policy.on_confirmed(confirmed(HangClass::kSpin, seconds(200), true), kNow).action, HangAction::kNone);
+  EXPECT_EQ(policy.on_confirmed(confirmed(HangClass::kSpin, seconds(200), true), kNow).action,
+            HangAction::kNone);
   EXPECT_EQ(policy.on_confirmed(confirmed(HangClass::kSpin, seconds(201)), kNow).action, HangAction::kRestart)
       << "it went away";
 }

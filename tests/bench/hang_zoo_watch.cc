@@ -63,7 +63,8 @@ class Zoo {
   explicit Zoo(const Options& options)
       : options_(options),
         curl_(loop_),
-        watch_(loop_, true, [this] { return descendants_of({options_.root}); }, events()),
+        watch_(
+            loop_, true, [this] { return descendants_of({options_.root}); }, events()),
         listener_timer_(loop_, "listener", [this] { find_listener(); }),
         http_timer_(loop_, "http", [this] { ask(); }),
         input_(loop_, "input", STDIN_FILENO, EPOLLIN, [this](std::uint32_t) { read_input(); }) {

@@ -25,7 +25,9 @@ class AcceptProbeTest : public testing::Test {
     address = *SocketAddress::parse("127.0.0.1", ntohs(in.sin_port));
   }
   void listen() { check("listen", ::listen(listener.get(), 8)); }
-  UniqueFd accept() { return UniqueFd(check("accept4", ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC))); }
+  UniqueFd accept() {
+    return UniqueFd(check("accept4", ::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+  }
   AcceptProbeView look() { return probe.look(now); }
 
   UniqueFd listener{check("socket", ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))};

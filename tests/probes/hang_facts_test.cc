@@ -60,14 +60,17 @@ using namespace std::string_view_literals;
 
 TEST(NodeSettingsText, HeapLimitIsAskedForOrOfTheMemory) {
   EXPECT_EQ(parse_node_settings("node\0app.js\0"sv, "", 2000 * kMiB).heap_limit_bytes, 500 * kMiB);
-  EXPECT_EQ(parse_node_settings("/usr/bin/node\0app.js\0"sv, "", 64'000 * kMiB).heap_limit_bytes, 4096 * kMiB);
-  EXPECT_EQ(parse_node_settings("node\0--max-old-space-size=300\0app.js\0"sv, "", 2000 * kMiB).heap_limit_bytes,
-            300 * kMiB);
-  EXPECT_EQ(parse_node_settings("node\0app.js\0--max-old-space-size=300\0"sv, "", 2000 * kMiB).heap_limit_bytes,
-            500 * kMiB)
+  EXPECT_EQ(parse_node_settings("/usr/bin/node\0app.js\0"sv, "", 64'000 * kMiB).heap_limit_bytes,
+            4096 * kMiB);
+  EXPECT_EQ(
+      parse_node_settings("node\0--max-old-space-size=300\0app.js\0"sv, "", 2000 * kMiB).heap_limit_bytes,
+      300 * kMiB);
+  EXPECT_EQ(
+      parse_node_settings("node\0app.js\0--max-old-space-size=300\0"sv, "", 2000 * kMiB).heap_limit_bytes,
+      500 * kMiB)
       << "the program's own argument";
-  EXPECT_EQ(parse_node_settings("node\0app.js\0"sv, "A=1\0NODE_OPTIONS=--trace-gc --max_old_space_size=64\0"sv,
-                                2000 * kMiB)
+  EXPECT_EQ(parse_node_settings("node\0app.js\0"sv,
+                                "A=1\0NODE_OPTIONS=--trace-gc --max_old_space_size=64\0"sv, 2000 * kMiB)
                 .heap_limit_bytes,
             64 * kMiB);
   EXPECT_EQ(parse_node_settings("python3\0app.py\0"sv, "", 2000 * kMiB).heap_limit_bytes, 0U);
@@ -84,7 +87,8 @@ TEST(NodeSettingsText, PoolAndInspector) {
 }
 
 /// A connection with 100 bytes each way, last used so long ago.
-TcpSocket connection(std::uint16_t local, std::uint16_t remote, Duration since_sent, Duration since_received) {
+TcpSocket connection(std::uint16_t local, std::uint16_t remote, Duration since_sent,
+                     Duration since_received) {
   static std::uint64_t next = 1;
   TcpSocket socket;
   socket.local.port = local;
@@ -140,7 +144,8 @@ TEST_F(RequestWaitsTest, TellsHowLongAnAnsweredRequestHadWaited) {
 }
 
 TEST_F(RequestWaitsTest, OutgoingConnectionsWaitTheOtherWayRound) {
-  const auto view = look({connection(50'000, 5432, seconds(2), seconds(6)), connection(50'001, 5432, seconds(4), seconds(3)),
+  const auto view = look({connection(50'000, 5432, seconds(2), seconds(6)),
+                          connection(50'001, 5432, seconds(4), seconds(3)),
                           connection(50'002, 443, seconds(1), seconds(8))});
   EXPECT_EQ(view.database.connections, 2);
   EXPECT_EQ(view.database.waiting, 1);

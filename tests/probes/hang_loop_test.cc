@@ -189,8 +189,9 @@ TEST_F(HangLoop, AnAcceptedConnectionOrAShorterQueueClears) {
   ASSERT_EQ(looks.go(14, blocked).state, State::kSuspect);
   EXPECT_EQ(looks.go(1, [](auto& seen) { seen.accept_queue = 4; }).state, State::kHealthy);
   ASSERT_EQ(looks.go(14, blocked).state, State::kSuspect);
-  EXPECT_EQ(looks.go(1, [](auto& seen) { seen.accept_probe.state = AcceptProbeView::State::kAccepted; }).state,
-            State::kHealthy);
+  EXPECT_EQ(
+      looks.go(1, [](auto& seen) { seen.accept_probe.state = AcceptProbeView::State::kAccepted; }).state,
+      State::kHealthy);
 }
 
 TEST_F(HangLoop, AnOverloadedLoopThatReadsAndWritesIsGivenEightTimesAsLong) {

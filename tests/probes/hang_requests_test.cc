@@ -19,16 +19,19 @@ class HangRequests : public testing::Test {
   const HangVerdict& wait(Duration longest) {
     const HangVerdict* verdict = &detector.verdict();
     for (Duration age = milliseconds(250); age <= longest; age += milliseconds(250)) {
-      verdict = &looks.go(1, [&](HangObservation& seen) {
-        auto view = shape;
-        view.server.oldest = age;
-        if (queries_wait) view.database.oldest = age;
-        if (pool_silent) view.database.last_answer = age;
-        if (upstream_waits) view.upstream.oldest = age;
-        seen.requests = view;
-        seen.http = http;
-        seen.process = process;
-      }, milliseconds(250));
+      verdict = &looks.go(
+          1,
+          [&](HangObservation& seen) {
+            auto view = shape;
+            view.server.oldest = age;
+            if (queries_wait) view.database.oldest = age;
+            if (pool_silent) view.database.last_answer = age;
+            if (upstream_waits) view.upstream.oldest = age;
+            seen.requests = view;
+            seen.http = http;
+            seen.process = process;
+          },
+          milliseconds(250));
     }
     return *verdict;
   }
@@ -196,13 +199,18 @@ TEST(HangStart, IsStuckAfterFiveSecondsOfNothing) {
   Duration since{0};
   const auto start = [&](std::uint64_t more_ticks, std::uint64_t more_calls) {
     since += milliseconds(500);
-    return looks.go(1, [&](HangObservation& seen) {
-      if (!seen.startup) seen.startup.emplace();
-      ticks += more_ticks;
-      seen.startup->cpu_ticks = ticks;
-      seen.startup->io_calls += more_calls;
-      seen.startup->since_start = since;
-    }, milliseconds(500)).state;
+    return looks
+        .go(
+            1,
+            [&](HangObservation& seen) {
+              if (!seen.startup) seen.startup.emplace();
+              ticks += more_ticks;
+              seen.startup->cpu_ticks = ticks;
+              seen.startup->io_calls += more_calls;
+              seen.startup->since_start = since;
+            },
+            milliseconds(500))
+        .state;
   };
   for (int i = 0; i < 40; ++i) ASSERT_EQ(start(40, 100), State::kHealthy) << "it works";
   for (int i = 0; i < 4; ++i) ASSERT_EQ(start(0, 0), State::kHealthy);
@@ -218,12 +226,15 @@ TEST(HangStart, MayTakeThreeTimesAsLongAsUsual) {
   detector.learn_start(seconds(5));
   HangLooks looks(detector);
   const auto at = [&](Duration since) {
-    return looks.go(1, [&](HangObservation& seen) {
-      const auto calls = seen.startup ? seen.startup->io_calls : 0;
-      seen.startup.emplace();
-      seen.startup->since_start = since;
-      seen.startup->io_calls = calls + 1000;
-    }).state;
+    return looks
+        .go(1,
+            [&](HangObservation& seen) {
+              const auto calls = seen.startup ? seen.startup->io_calls : 0;
+              seen.startup.emplace();
+              seen.startup->since_start = since;
+              seen.startup->io_calls = calls + 1000;
+            })
+        .state;
   };
   EXPECT_EQ(at(seconds(15)), State::kHealthy);
   EXPECT_EQ(at(milliseconds(15001)), State::kConfirmed);

@@ -20,8 +20,10 @@ void fields(Io& io, AcceptProbeView& x) {
 }
 template <typename Io>
 void fields(Io& io, ProcessView& x) {
-  io(x.tracer), io(x.debugger_connected), io(x.children), io(x.open_fds), io(x.fd_limit), io(x.resident_bytes);
-  io(x.heap_limit_bytes), io(x.threads_known), io(x.other_threads_cpu_nanos), io(x.stuck_workers), io(x.workers_stuck_for);
+  io(x.tracer), io(x.debugger_connected), io(x.children), io(x.open_fds), io(x.fd_limit),
+      io(x.resident_bytes);
+  io(x.heap_limit_bytes), io(x.threads_known), io(x.other_threads_cpu_nanos), io(x.stuck_workers),
+      io(x.workers_stuck_for);
   io(x.pool_size);
 }
 template <typename Io>
