@@ -223,6 +223,21 @@ TEST_F(HangLoop, OurOwnLatenessDoesNotCount) {
   EXPECT_EQ(looks.go(2, blocked, seconds(30)).state, State::kSuspect) << "too few looks to name a class";
 }
 
+TEST_F(HangLoop, FewerThanFiveLooksConfirmNothing) {
+  const auto blocked = [](HangObservation& seen) {
+    sleep_in(seen, WaitKind::kFutex);
+    seen.accept_queue = 1;
+  };
+  EXPECT_EQ(looks.go(4, blocked, milliseconds(200)).state, State::kSuspect) << "800 ms";
+  EXPECT_EQ(looks.go(1, blocked, milliseconds(200)).state, State::kConfirmed);
+}
+
+TEST_F(HangLoop, ALoopSeenAsleepWithAnEmptyQueueIsBelieved) {
+  EXPECT_EQ(
+      looks.go(100, [](auto& seen) { seen.accept_probe.state = AcceptProbeView::State::kWaiting; }).state,
+      State::kHealthy);
+}
+
 TEST_F(HangLoop, ASleepOfTheHostStartsTheClockAnew) {
   const auto blocked = [](HangObservation& seen) {
     sleep_in(seen, WaitKind::kFutex);
