@@ -94,6 +94,8 @@ void StuckRequests::observe(const HangObservation& seen) {
   if (!suspicion) return clear();
   clock_ = server.oldest;
   if (!since_) since_ = seen.at - server.oldest;
+  // What was only a suspicion so far has no say against evidence.
+  if (suspicion->agreed && !agreed_) votes_.clear();
   agreed_ = suspicion->agreed;
   votes_.add(suspicion->hang, suspicion->why);
 }
