@@ -57,6 +57,9 @@ class ChildOutput {
   /// The newest lines of both streams, 50 at most, oldest first, each safe to show and at most 1 KiB.
   [[nodiscard]] std::vector<std::string> last_lines() const;
 
+  /// A new generation: what the last one wrote says nothing about this one.
+  void forget_last_lines() { last_lines_.clear(); }
+
  private:
   class Stream;
 
