@@ -81,6 +81,7 @@ enum class Metric {
   kLoopLagSeconds,
   kLoopCallbackErrors,
   kLogMessages,
+  kEventHookRuns,
   kProcessCpuSeconds,
   kProcessOpenFds,
   kProcessMaxFds,
