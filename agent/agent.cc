@@ -96,6 +96,9 @@ Agent::Agent(Config config, AgentOptions options)
       curl_(loop_),
       reaper_(loop_, [this](pid_t pid, const ExitStatus& status,
                             const rusage& usage) { on_reaped(pid, status, usage); }),
+      event_hook_(
+          loop_, config_.agent.on_event, agent_id(config_.state_directory), config_.redactor, log_,
+          [this] { changed(); }, inherited_open_files_),
       operations_(loop_),
       sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
       sigint_(loop_, SIGINT, [this] { shut_down(); }),
@@ -111,6 +114,8 @@ Agent::Agent(Config config, AgentOptions options)
   loop_.on_error([this](std::string_view name, std::string_view what) {
     log_.error(LogLine("callback_failed").kv("callback", name).kv("error", what).str());
   });
+
+  events_.on_append([this](const LifecycleEvent& event) { event_hook_.add(event); });
 
   auto listener = listen_tcp(config_.agent.listen_host, config_.agent.listen_port);
   metrics_url_ = url_of(config_.agent.listen_host, bound_port(listener.get()));
@@ -197,6 +202,7 @@ void Agent::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) 
   for (const auto& backend : backends_) {
     if (backend->on_reaped(pid, status, usage)) return;
   }
+  event_hook_.on_reaped(pid, status);
 }
 
 void Agent::changed() {
@@ -216,9 +222,12 @@ void Agent::publish() {
   });
   const auto* operation = shutdown_operation_ ? operations_.find(*shutdown_operation_) : nullptr;
   if (resting || (operation != nullptr && operation->done())) {
-    // The answers that were just written still need a turn of the loop to leave.
+    // The answers that were just written still need a turn of the loop to leave, and the last events a
+    // hearing.
     ending_ = true;
-    deadlines_ = Timer(loop_, "end", [this, code = resting ? 0 : 1] { loop_.stop(code); });
+    deadlines_ = Timer(loop_, "end", [this, code = resting ? 0 : 1] {
+      event_hook_.finish([this, code] { loop_.stop(code); });
+    });
     deadlines_.arm_after(milliseconds(20));
   }
 }
@@ -290,6 +299,7 @@ Snapshot Agent::build_snapshot() {
   snapshot.agent.metrics_url = metrics_url_;
   snapshot.agent.config_loaded_at = config_loaded_at_;
   snapshot.agent.log_messages = log_.counts();
+  snapshot.agent.event_hook_runs = event_hook_.counts();
   snapshot.agent.log_error = log_file_.stats().last_error;
   for (const auto& backend : backends_) snapshot.backends.push_back(backend->snapshot());
   add_collectors(snapshot.agent);

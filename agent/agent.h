@@ -13,6 +13,7 @@
 #include "agent/os/sock_diag.h"
 #include "agent/os/worker.h"
 #include "agent/supervision/backend.h"
+#include "agent/supervision/event_hook.h"
 #include "exporters/http_front.h"
 #include "probes/curl_multi.h"
 
@@ -69,6 +70,7 @@ class Agent {
   SockDiag sock_diag_;
   CurlMulti curl_;
   Reaper reaper_;
+  EventHook event_hook_;
   std::vector<std::unique_ptr<Backend>> backends_;
   Operations operations_;
   HttpRoutes public_routes_, control_routes_;

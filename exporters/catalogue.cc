@@ -179,6 +179,8 @@ std::vector<MetricDefinition> make_catalogue() {
               "Exceptions that reached an internal loop; each one was survived."),
       counter(kLogMessages, "codex_agent_log_messages_total", "", {"level"},
               "Log messages written by codex-agent, by level."),
+      counter(kEventHookRuns, "codex_agent_event_hook_runs_total", "", {"result"},
+              "Events for the on_event command, by result; dropped ones were never given to it."),
       counter(kProcessCpuSeconds, "process_cpu_seconds_total", "seconds", {},
               "Total user and system CPU time spent in seconds."),
       gauge(kProcessOpenFds, "process_open_fds", "", {}, "Number of open file descriptors."),

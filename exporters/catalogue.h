@@ -85,6 +85,7 @@ enum class Metric {
   kLoopLagSeconds,
   kLoopCallbackErrors,
   kLogMessages,
+  kEventHookRuns,
   kProcessCpuSeconds,
   kProcessOpenFds,
   kProcessMaxFds,

@@ -38,6 +38,7 @@ inline constexpr std::string_view kStartupPhases[] = {"spawn", "listen", "databa
 inline constexpr std::string_view kProcessStates[] = {"running", "sleeping", "disk_sleep", "stopped",
                                                       "zombie",  "idle",     "other"};
 inline constexpr std::string_view kStreams[] = {"stdout", "stderr"};
+inline constexpr std::string_view kEventHookResults[] = {"success", "failure", "timeout", "dropped"};
 inline constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 
 /// Counts by label value; every value of the closed set is present from the start, so that increase() sees
@@ -174,9 +175,10 @@ struct AgentSnapshot {
   bool config_ok = true;
   WallTime config_loaded_at{};
   std::vector<CollectorSnapshot> collectors;
-  Counts collect_errors;  ///< by source
-  Counts log_messages;    ///< by level, all of kLogLevels
-  std::string log_error;  ///< "" or why lines of our own log are dropped
+  Counts collect_errors;   ///< by source
+  Counts log_messages;     ///< by level, all of kLogLevels
+  Counts event_hook_runs;  ///< by result, all of kEventHookResults
+  std::string log_error;   ///< "" or why lines of our own log are dropped
 };
 
 struct Snapshot {

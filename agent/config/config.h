@@ -60,6 +60,14 @@ struct BackendConfig {
   std::optional<std::uint64_t> memory_limit_bytes;  ///< of the whole tree
 };
 
+/// The command that gets every event; without a command there is none.
+struct EventHookConfig {
+  std::vector<std::string> command;  ///< argv, never a shell line; [agent] on_event
+  Duration timeout = std::chrono::seconds(10);
+  std::filesystem::path directory;                 ///< absolute: the project
+  std::map<std::string, std::string> environment;  ///< this process's, without the agent's own variables
+};
+
 struct AgentConfig {
   std::string listen_host = "127.0.0.1";
   std::uint16_t listen_port = 9847;
@@ -68,6 +76,7 @@ struct AgentConfig {
   std::uint64_t log_max_bytes = 10 * 1024 * 1024;
   int log_keep = 5;
   std::string log_level = "info";
+  EventHookConfig on_event;
 };
 
 struct Config {

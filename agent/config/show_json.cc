@@ -29,7 +29,9 @@ class ConfigDocument {
           {"allowed_hosts", texts(config_.agent.allowed_hosts)},
           {"log_max_bytes", config_.agent.log_max_bytes},
           {"log_keep", config_.agent.log_keep},
-          {"log_level", config_.agent.log_level}}},
+          {"log_level", config_.agent.log_level},
+          {"on_event", texts(config_.agent.on_event.command)},
+          {"on_event_timeout_seconds", to_seconds(config_.agent.on_event.timeout)}}},
         {"backends", Json::array()},
         {"warnings", texts(config_.warnings)},
     };

@@ -27,6 +27,8 @@ void write_agent(const AgentConfig& agent, TomlWriter& out) {
   out.text("log_max_size", format_size(agent.log_max_bytes));
   out.number("log_keep", agent.log_keep);
   out.text("log_level", agent.log_level);
+  out.texts("on_event", agent.on_event.command);
+  out.text("on_event_timeout", format_duration(agent.on_event.timeout));
 }
 
 void write_named_texts(const std::vector<std::pair<std::string, std::string>>& texts, TomlWriter& out) {

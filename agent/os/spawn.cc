@@ -39,13 +39,13 @@ std::string describe(const SpawnRequest& request, Stage stage, int error) {
     case Stage::kSession:
       return "setsid failed: " + why;
     case Stage::kStdio:
-      return "its output could not be attached: " + why;
+      return "its input and output could not be attached: " + why;
     case Stage::kDirectory:
       return "cannot enter its working directory " + request.directory.string() + ": " + why +
              ". Create it or set `directory`.";
     case Stage::kExec:
-      return "cannot execute " + request.command.front() + ": " + why +
-             ". Check `command`, its permissions and its first line (#!).";
+      return "cannot execute " + request.command.front() + ": " + why + ". Check `" + request.setting +
+             "`, its permissions and its first line (#!).";
   }
   return why;
 }
@@ -84,9 +84,9 @@ std::string find_program(const SpawnRequest& request) {
     }
     begin = end + 1;
   }
-  throw SpawnError{
-      "exec", ENOENT,
-      "command `" + name + "` was not found in PATH (" + list + "). Install it, or set `command`."};
+  throw SpawnError{"exec", ENOENT,
+                   "command `" + name + "` was not found in PATH (" + list + "). Install it, or set `" +
+                       request.setting + "`."};
 }
 
 Prepared prepare(const SpawnRequest& request) {
@@ -117,8 +117,8 @@ Prepared prepare(const SpawnRequest& request) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 
   if (::setsid() < 0) fail(Stage::kSession);
-  if (::dup2(prepared.null_fd.get(), 0) < 0 || ::dup2(request.stdout_fd, 1) < 0 ||
-      ::dup2(request.stderr_fd, 2) < 0) {
+  if (::dup2(request.stdin_fd >= 0 ? request.stdin_fd : prepared.null_fd.get(), 0) < 0 ||
+      ::dup2(request.stdout_fd, 1) < 0 || ::dup2(request.stderr_fd, 2) < 0) {
     fail(Stage::kStdio);
   }
   // Marks rather than closes, so that the report pipe lives until exec.

@@ -131,6 +131,7 @@ Snapshot sample_snapshot() {
   snapshot.agent.collectors = {{"process", true, .0005}, {"io", false, .0001}, {"port", true, .00002}};
   snapshot.agent.collect_errors = {{"proc_io", 2}, {"proc_stat", 0}};
   snapshot.agent.log_messages = counts_of(kLogLevels, 60);
+  snapshot.agent.event_hook_runs = counts_of(kEventHookResults, 70);
   snapshot.backends = {backend()};
   snapshot.loop.lag_counts = {100, 5, 1, 0, 0, 0, 0, 0, 1};
   snapshot.loop.lag_sum_seconds = 6.5;

@@ -31,6 +31,7 @@ codex_integration_test(config_errors 120)
 codex_integration_test(cli 300)
 codex_integration_test(output 300)
 codex_integration_test(adoption 120)
+codex_integration_test(hooks 120)
 
 # The quickstart builds and uses build/release with the ports of the README, so it has a turn of its own.
 if(CMAKE_BINARY_DIR STREQUAL "${CMAKE_SOURCE_DIR}/build/release")
