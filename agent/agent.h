@@ -62,6 +62,7 @@ class Agent {
   WallTime config_loaded_at_ = std::chrono::system_clock::now();
   Worker disk_{"disk", 1024};
   Worker resolver_{"resolver", 64};
+  Worker walker_{"walker", 64};
   RotatingFile log_file_;
   Logger log_;
   RotatingFile events_file_;

@@ -31,6 +31,11 @@ std::vector<StartupPhase> needed_phases(const BackendConfig& config) {
   return phases;
 }
 
+/// What we write ourselves is no change of the project.
+std::vector<std::filesystem::path> own_files(const BackendConfig& config, const BackendServices& services) {
+  return {config.output_file, config.pid_file, services.log_file, services.state_directory};
+}
+
 }  // namespace
 
 Backend::Backend(const BackendConfig& config, BackendServices services, std::function<void()> changed)
@@ -67,6 +72,8 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
       memory_(config.memory_limit_bytes),
       reconnect_(config.restart.reconnect_timeout),
       server_(services.loop, [this] { look_for_idle_wrapper(); }),
+      change_(services.loop, services.walker, config.directory, own_files(config, services),
+              {[this] { unblock(); }, [this] { change_limited(); }}),
       state_timer_(
           services.loop, "state", [this] { timer(); }, Priority::kUrgent),
       listen_timer_(services.loop, "listen", [this] { follow_startup(); }),

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/config/config.h"
+#include "agent/os/change_watch.h"
 #include "agent/os/event_loop.h"
 #include "agent/os/rotating_file.h"
 #include "agent/supervision/backend_record.h"
@@ -37,12 +38,14 @@ struct BackendServices {
   SockDiag& sock_diag;
   Worker& disk;
   Worker& resolver;
+  Worker& walker;  ///< for walks through a project's directories, which may take long
   CurlMulti& curl;
   const Redactor& redactor;
   Logger& log;
   EventHistory& events;
   StateFile& state;
   std::filesystem::path state_directory;
+  std::filesystem::path log_file;  ///< the agent's own
   std::string agent_id;  ///< tells this agent's processes from another's, also after a restart of the agent
   bool use_cgroup = true;
   std::optional<rlimit> inherited_open_files;  ///< RLIMIT_NOFILE that children get back
@@ -111,6 +114,7 @@ class Backend {
   void application_ended(const ExitDiagnosis& diagnosis, const std::string& how);
   void watch_memory();
   void await();
+  void change_limited();
   void follow_awaited();
   void unblock();
 
@@ -138,6 +142,7 @@ class Backend {
   MemoryGuard memory_;
   ReconnectWatch reconnect_;
   ServerWatch server_;
+  ChangeWatch change_;
   std::string problem_;  ///< why the last start failed or the state is what it is; "" when all is well
   std::uint64_t generation_ = 0;
   std::string idle_wrapper_;     ///< what is known of an application that ended below a wrapper; "" otherwise

@@ -96,6 +96,7 @@ void Backend::entered(State before) {
   health_ = {};
   if (before == State::kBackoff || before == State::kFailed) {
     await_timer_.disarm();
+    change_.stop();
     prober_.stop();
   }
   std::string detail = state == State::kStarting ? "" : problem_;

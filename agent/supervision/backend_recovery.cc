@@ -159,7 +159,7 @@ void Backend::await() {
     case Await::kNone:
       return;
     case Await::kChange:
-      return;
+      return change_.start();
     case Await::kDatabase:
       return prober_.begin_generation();
     case Await::kPort:
@@ -167,12 +167,23 @@ void Backend::await() {
   }
 }
 
+/// Not everything can be watched, so that an edit may be missed: try again by the clock as well.
+void Backend::change_limited() {
+  services_.log.warning(LogLine("change_watch_limited")
+                            .kv("backend", config_.name)
+                            .kv("why", services_.redactor.safe(change_.limited()))
+                            .str());
+  if (config_.restart.retry_interval > Duration{0}) await_timer_.arm_after(config_.restart.retry_interval);
+}
+
 void Backend::follow_awaited() {
   bool come = false;
   switch (lifecycle_.awaiting()) {
     case Await::kNone:
-    case Await::kChange:
       return;
+    case Await::kChange:
+      come = !change_.limited().empty();
+      break;
     case Await::kDatabase:
       come = std::all_of(prober_.trackers().begin(), prober_.trackers().end(), [](const ProbeTracker& probe) {
         return probe.spec().kind != ProbeKind::kDatabase || probe.succeeding();
