@@ -30,10 +30,11 @@ namespace codex {
 /// reads on. Lines go to a RotatingFile as they are, but with secrets masked.
 ///
 /// They leave the FIFO when they are in the file. So no line is lost when the agent is killed, at whatever
-/// moment. Those being written just then, one batch of at most 64 KiB of each stream (after drain(), what
-/// one pipe holds), may come twice: from the first byte of the batch's write(2) to the splice(2) that
-/// follows it in the same thread. A line cut in two by the kill stays as it is, is ended, and then comes
-/// whole. An unfinished line that was stored is continued; DIRECTORY/NAME.unfinished says where it ends.
+/// moment. Those being written just then, one batch of each stream (64 KiB and an unfinished line; after
+/// drain(), what one pipe holds), may come twice: from the first byte of the batch's write(2) to the
+/// splice(2) that follows it in the same thread. A line cut in two by the kill stays as it is, is ended, and
+/// then comes whole. An unfinished line that was stored is continued; DIRECTORY/NAME.unfinished says where it
+/// ends.
 ///
 /// The child waits for the disk for a quarter of a second at most. When the disk has not taken a batch by
 /// then (frozen), the streams are drained as they come until it does, and what waits in memory dies with the
