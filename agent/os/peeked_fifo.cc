@@ -78,7 +78,8 @@ struct PeekedFifo::State {
   }
 };
 
-PeekedFifo::PeekedFifo(UniqueFd fifo, std::function<void()> settled) : state_(std::make_shared<State>()) {
+PeekedFifo::PeekedFifo(UniqueFd fifo, std::function<void()> settled, int view)
+    : state_(std::make_shared<State>()) {
   state_->fifo = std::move(fifo);
   state_->null = UniqueFd(check("open /dev/null", ::open("/dev/null", O_WRONLY | O_CLOEXEC)));
   state_->settled = std::move(settled);
@@ -87,7 +88,7 @@ PeekedFifo::PeekedFifo(UniqueFd fifo, std::function<void()> settled) : state_(st
   tap_out_ = UniqueFd(ends[0]);
   tap_in_ = UniqueFd(ends[1]);
   // Refused when the user's pipe memory is used up: then less is seen at a time.
-  [[maybe_unused]] const int size = ::fcntl(tap_in_.get(), F_SETPIPE_SZ, kPipeSize);
+  [[maybe_unused]] const int size = ::fcntl(tap_in_.get(), F_SETPIPE_SZ, view);
   tap_is_smaller_ = ::fcntl(tap_in_.get(), F_GETPIPE_SZ) < ::fcntl(fd(), F_GETPIPE_SZ);
 }
 

@@ -27,7 +27,7 @@ class PeekedFifo {
 
   /// `fifo`: open for reading, non-blocking. `settled`: see await_settled(); called by a thread that fulfils
   /// a claim. Throws std::system_error.
-  PeekedFifo(UniqueFd fifo, std::function<void()> settled);
+  PeekedFifo(UniqueFd fifo, std::function<void()> settled, int view = kPipeSize);
   ~PeekedFifo();
   PeekedFifo(const PeekedFifo&) = delete;
   PeekedFifo& operator=(const PeekedFifo&) = delete;
