@@ -39,7 +39,7 @@ int start_agent(const CommandContext& context, std::optional<TimePoint> until) {
     case LaunchedDaemon::State::kReady:
       return kExitOk;
     case LaunchedDaemon::State::kEnded:
-      if (other_agent_listens(context, daemon.pid())) return kExitOk;
+      if (!context.invocation.replace && other_agent_listens(context, daemon.pid())) return kExitOk;
       write_text(STDERR_FILENO, daemon.output());
       return daemon.exit_code() == kExitOk ? kExitFailed : daemon.exit_code();
     case LaunchedDaemon::State::kWaiting:

@@ -99,7 +99,12 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
 
 void Backend::start() {
   services_.log.info(LogLine("start_requested").kv("backend", config_.name).str());
+  begin_start(false);
+}
+
+void Backend::begin_start(bool resumed) {
   Event event{EventType::kStart};
+  event.resumed = resumed;
   event.leftovers = !tree_.members().empty();
   event.adoptable = !told_to_end_ && tree_.adoptable();
   handle(event);
@@ -124,16 +129,13 @@ void Backend::resume(bool otherwise, bool spawning) {
   const bool alive = !tree_.members().empty();
   // What lives and of which nothing is known was not stopped by anybody.
   const bool wanted = earlier ? earlier->desired_running : otherwise || alive;
-  if (wanted && (spawning || alive)) start();
+  if (wanted && (spawning || alive)) begin_start(true);
   if (!wanted && alive) stop();
 }
 
 void Backend::release() {
   prober_.stop();
-}
-
-bool Backend::released() const {
-  return true;
+  output_.hand_over([this] { released_ = true; });
 }
 
 void Backend::timer() {
@@ -303,6 +305,7 @@ void Backend::adopt() {
   }
   problem_.clear();
   begin_generation();
+  output_.adopt(leftover->leader.pid);
   generation_ = leftover->generation;
   adopted_ = true;
   started_at_ = wall_time_of(leftover->leader.start_ticks);

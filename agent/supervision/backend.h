@@ -73,7 +73,7 @@ class Backend {
   /// The agent is about to end and leaves everything as it is, for the next one. released(): that has no
   /// further use for this agent.
   void release();
-  [[nodiscard]] bool released() const;
+  [[nodiscard]] bool released() const { return released_; }
 
   /// The reaper's report; true if the process was this backend's.
   bool on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage);
@@ -101,6 +101,7 @@ class Backend {
   void arm_listen_timer();
   void follow_startup();
   void follow_health();
+  void begin_start(bool resumed);
   void begin_stop();
   void begin_generation();
   void spawn_failed(const SpawnError& error);
@@ -154,6 +155,7 @@ class Backend {
   TimePoint begun_at_{}, running_since_{};
   std::deque<Event> queue_;
   bool handling_ = false;
+  bool released_ = false;
   Timer state_timer_, listen_timer_, sample_timer_, idle_timer_, await_timer_;  // keep last
 };
 

@@ -64,6 +64,8 @@ void Backend::follow_health() {
   if (!idle_wrapper_.empty()) {
     // Its probes fail for a known reason; what is done about it has been decided there.
     health_ = {Health::kDegraded, "wrapper_idle", idle_wrapper_, false};
+  } else if (wrapper_.undecided(services_.loop.now())) {
+    health_.restart = false;
   }
   if (health_.health == Health::kHealthy && port_ && !port_->last().ours) {
     // Seen without a probe, and not yet a reason to restart: nodemon may just be reloading.

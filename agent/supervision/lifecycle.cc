@@ -230,9 +230,10 @@ Lifecycle::Actions Lifecycle::unblocked(const Event& event, TimePoint now) {
 }
 
 Lifecycle::Actions Lifecycle::command_start(const Event& event, TimePoint now) {
-  desired_running_ = commanded_ = true;
+  desired_running_ = true;
+  commanded_ = !event.resumed;
   retrying_ = false;
-  budget_.reset();
+  if (!event.resumed) budget_.reset();
   const bool restart = event.type == EventType::kRestart;
   const Cause cause = restart ? event.cause : Cause::kStartCommand;
   // A restart of something that is not running is a plain start, for the counters too.

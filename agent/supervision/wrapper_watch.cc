@@ -29,27 +29,29 @@ bool is_starting_line(std::string_view line) {
 
 void WrapperWatch::begin_generation() {
   server_.reset();
-  gone_at_.reset();
+  forgive();
   wrappers_.clear();
+}
+
+void WrapperWatch::forgive() {
+  gone_at_.reset();
+  missing_since_.reset();
 }
 
 void WrapperWatch::observe(const std::vector<ProcStat>& members, std::optional<ProcessId> listener,
                            TimePoint now) {
   if (listener) {
     server_ = listener;
-    gone_at_.reset();
-    return;
+    return forgive();
   }
   if (!server_) return;
   const auto is_server = [&](const ProcStat& stat) { return id_of(stat) == *server_; };
-  if (std::any_of(members.begin(), members.end(), is_server)) {
-    gone_at_.reset();  // It closed its port but lives: that is another matter.
-    return;
-  }
+  // It may have closed its port and live: that is another matter.
+  if (std::any_of(members.begin(), members.end(), is_server)) return forgive();
   std::set<ProcessId> present;
   for (const auto& stat : members) present.insert(id_of(stat));
   if (!gone_at_) {
-    gone_at_ = now;
+    gone_at_ = missing_since_ = now;
     wrappers_ = present;
   }
   const bool restarting = !std::includes(wrappers_.begin(), wrappers_.end(), present.begin(), present.end());

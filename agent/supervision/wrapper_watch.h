@@ -33,10 +33,18 @@ class WrapperWatch {
   /// There is a suspicion: look often.
   [[nodiscard]] bool suspicious() const { return gone_at_.has_value(); }
 
+  /// The server is missing for so short a time that it is too early to say anything; its probes fail meanwhile.
+  [[nodiscard]] bool undecided(TimePoint now) const {
+    return missing_since_ && now - *missing_since_ <= kPatience + kPatience / 4;
+  }
+
  private:
+  void forgive();
+
   std::optional<ProcessId> server_;  ///< the last one that had the port
   std::set<ProcessId> wrappers_;     ///< members when the server was found gone
-  std::optional<TimePoint> gone_at_;
+  std::optional<TimePoint> missing_since_;  ///< when it was found gone
+  std::optional<TimePoint> gone_at_;        ///< when there was last anything that might become it
 };
 
 /// The line in which a wrapper says that its application has ended and that it waits for a file to change: of
