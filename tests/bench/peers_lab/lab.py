@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import urllib.request
 import uuid
 
@@ -34,6 +35,8 @@ def below_a_prompt_reaper(main):
         code = 1
         try:
             code = main()
+        except BaseException:  # pylint: disable=broad-except  # the interpreter's own last words end here
+            traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -118,7 +118,7 @@ class CodexAgent(Supervisor):
         return None if os.access(cls.program, os.X_OK) else f"{cls.program} is not built"
 
     def prepare(self):
-        variables = ", ".join(f'{name} = "{value}"' for name, value in self.service.variables.items())
+        variables = ", ".join(f'{name} = "{value}"' for name, value in self.service.variables.items() if name != "PORT")
         self.write("codex-agent.toml", f"""\
 [agent]
 listen = "127.0.0.1:0"
