@@ -66,9 +66,9 @@ void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
   watch_exec_pipe();
 }
 
-/// The tree is empty: a new generation gets a new group, see Cgroup::create().
+/// The tree is empty: a new generation gets a new group if the old one cannot be used again.
 void ProcessTree::renew_cgroup() {
-  if (!cgroup_) return;
+  if (!cgroup_ || cgroup_->unspent()) return;
   if (const auto cpu = cgroup_->cpu()) {
     cpu_of_earlier_cgroups_.user_seconds += cpu->user_seconds;
     cpu_of_earlier_cgroups_.system_seconds += cpu->system_seconds;
@@ -209,9 +209,8 @@ void ProcessTree::kill_all() {
 }
 
 bool ProcessTree::is_surely_empty() {
-  if (!members().empty()) return false;
-  if (foreign_children_) return !find_leftovers();
-  return cgroup_ || members().empty();
+  if (foreign_children_) return members().empty() && !find_leftovers();
+  return cgroup_ || (members().empty() && members().empty());
 }
 
 std::optional<Cgroup::Cpu> ProcessTree::cgroup_cpu() const {
