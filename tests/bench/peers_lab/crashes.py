@@ -1,9 +1,11 @@
 """Scenarios about a backend that dies at once, or whose port is taken. They mostly wait: all peers run side by side."""
 
 import concurrent.futures
+import contextlib
 import subprocess
 import sys
 import time
+import urllib.request
 
 from . import lab
 from .supervisors import CodexAgent
@@ -53,28 +55,16 @@ def crash_loop(ground, peers, quick):
     return table
 
 
-STRANGER = """
-import http.server, sys
-class Quiet(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.send_header("Content-Length", "8"); self.end_headers(); self.wfile.write(b"stranger")
-    def log_message(self, *_): pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Quiet)
-print("listening", flush=True)
-server.serve_forever()
-"""
-
-
 def foreign_port(ground, peers, quick):
     seconds = 4 if quick else 8
     table = Table("Somebody else holds the port, then start", "supervisor", "starts of the backend", "EADDRINUSE",
                   "stranger", "exit code of start", "what it says")
     table.note(f"n=1 each. The stranger is a Python HTTP server that the supervisor knows nothing of. Watched for "
-               f"{seconds} s. Supervisors without a start command of their own exit code show `-`.")
+               f"{seconds} s. `-`: it has no such command.")
 
     def trial(peer):
         service = ground.service("static")
-        with subprocess.Popen([sys.executable, "-c", STRANGER, str(service.port)], env=service.environment,
+        with subprocess.Popen([sys.executable, lab.HERE / "stranger.py", str(service.port)], env=service.environment,
                               stdout=subprocess.PIPE) as stranger:
             try:
                 stranger.stdout.readline()
@@ -87,13 +77,14 @@ def foreign_port(ground, peers, quick):
                 supervisor.close()
             finally:
                 stranger.kill()
-        result = service.count("E"), service.count("X"), untouched, done.returncode if done else "-", said, told
+        result = service.count("E"), service.count("X"), untouched, done.returncode if done else "-", said, told, service.port
         ground.end(service)
         return result
 
-    for peer, (tries, in_use, untouched, code, said, told) in zip(peers, side_by_side(trial, peers)):
-        text = told.strip().splitlines()[-1] if peer is CodexAgent and told.strip() else said
-        table.row(peer.name, tries, in_use, "serves on" if untouched else "HARMED", code, shorten(text, 110))
+    for peer, (tries, in_use, untouched, code, said, told, service_port) in zip(peers, side_by_side(trial, peers)):
+        # The line that names the stranger, from the command that was refused.
+        text = next((line for line in told.splitlines() if str(service_port) in line), said)
+        table.row(peer.name, tries, in_use, "serves on" if untouched else "HARMED", code, shorten(text, 130))
         if peer is CodexAgent:
             table.promise("stranger untouched, nothing started, refused with exit 7",
                           untouched and tries == 0 and code == 7)
@@ -101,5 +92,6 @@ def foreign_port(ground, peers, quick):
 
 
 def _strangers_answer(port):
-    done = subprocess.run(["curl", "-s", f"http://127.0.0.1:{port}/"], stdout=subprocess.PIPE, check=False)
-    return done.stdout == b"stranger"
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1) as answer:
+        return answer.read() == b"stranger"
+    return False

@@ -74,52 +74,78 @@ def down_time(ground, peers, quick):
     table = Table("Down time of a restart", "backend", "supervisor", "down ms", "bad answers", "command → up again ms",
                   "CLI back ms")
     table.note("Polled every 1 ms with a new connection: between the last good answer before and the first one after. The "
-               "backend ends at once on SIGTERM. min / median / max. `own start`: spawn → listening under the floor.")
+               "backend ends at once on SIGTERM. min / median / max. `own start`: spawn → listening under the floor. The "
+               "floor and codex-agent are restarted in turn, the others one after the other.")
+    together = [Floor] + [peer for peer in peers if peer is CodexAgent]
     for kind in ("static", "node"):
-        own = None
-        for peer in [Floor, *peers]:
-            found = _restarts(ground, peer, kind, times)
-            if found is None:
-                table.row(kind, peer.name, "did not start", "", "", "")
-                continue
-            down, bad, up, cli, starts = found
-            table.row(kind, peer.name, spread(down), spread(bad, digits=0), spread(up), spread(cli))
-            if peer is Floor:
-                own = statistics.median(starts)
-                table.row(kind, "(own start)", spread(starts), "", "", "")
-            if peer is CodexAgent:
-                table.promise(f"{kind}: median down time at most the backend's own start ({own:.1f} ms) + 10 ms",
-                              len(down) == times and statistics.median(down) <= own + 10)
+        outages = _restart_in_turn(ground, together, kind, times)
+        for peer in peers:
+            if peer is not CodexAgent:
+                outages += _restart_in_turn(ground, [peer], kind, times)
+        for outage in outages:
+            table.row(kind, outage.name, *outage.cells())
+        own = statistics.median(outages[0].own_starts)
+        table.row(kind, "(own start)", spread(outages[0].own_starts), "", "", "")
+        if CodexAgent in peers:
+            # Where even the floor takes longer (node has to end first), nobody can be quicker than it.
+            limit = max(own, outages[0].median()) + 10
+            table.promise(f"{kind}: median down time at most 10 ms over the backend's own start ({own:.1f} ms) or the "
+                          f"floor's down time ({outages[0].median():.1f} ms)",
+                          len(outages[1].down) == times and outages[1].median() <= limit)
     return table
 
 
-def _restarts(ground, peer, kind, times):
-    service = ground.service(kind, notifies=peer is S6 and kind == "static")
-    supervisor = peer(service)
-    supervisor.launch()
-    try:
-        if not lab.wait_for(service.answering, 20):
-            return None
-        with Poller(ground.part("poller"), service.port) as poller:
-            poller.wait_ready()
-            down, bad, up, cli = [], [], [], []
-            for _ in range(times):
-                time.sleep(1.3)
-                listens = service.count("L")
-                begin = time.monotonic_ns()
-                supervisor.restart()
-                cli.append((time.monotonic_ns() - begin) / 1e6)
-                lab.wait_for(lambda: service.count("L") > listens, 8, 0.002)  # pylint: disable=cell-var-from-loop
-                time.sleep(0.1)  # for the poller's first good answer
-                gaps = [gap for gap in poller.gaps() if gap[0] >= begin - 5_000_000]
-                if service.count("L") > listens:
-                    down.append(sum(good - last for last, good, _ in gaps) / 1e6)
-                    bad.append(sum(count for _, _, count in gaps))
-                    up.append((max((good for _, good, _ in gaps), default=service.journal("L")[-1][2]) - begin) / 1e6)
-        return down, bad, up, cli, _own_starts(service)
-    finally:
-        supervisor.close()
-        ground.end(service)
+class Outages:
+    """A supervisor whose backend is polled while it is restarted."""
+
+    def __init__(self, ground, peer, kind, stack):
+        self.name = peer.name
+        self.service = ground.service(kind, notifies=peer is S6 and kind == "static")
+        self.down, self.bad, self.up, self.cli, self.own_starts = [], [], [], [], []
+        stack.callback(ground.end, self.service)
+        self._supervisor = peer(self.service)
+        stack.callback(self._supervisor.close)
+        self._supervisor.launch()
+        self._poller = None
+        if lab.wait_for(self.service.answering, 20):
+            self._poller = stack.enter_context(Poller(ground.part("poller"), self.service.port))
+            self._poller.wait_ready()
+
+    def restart(self):
+        if self._poller is None:
+            return
+        time.sleep(1.3)
+        listens = self.service.count("L")
+        begin = time.monotonic_ns()
+        self._supervisor.restart()
+        self.cli.append((time.monotonic_ns() - begin) / 1e6)
+        if not lab.wait_for(lambda: self.service.count("L") > listens, 8, 0.002):
+            return
+        time.sleep(0.1)  # for the poller's first good answer
+        gaps = [gap for gap in self._poller.gaps() if gap[1] >= begin]
+        listening = self.service.journal("L")[-1][2]
+        self.down.append(sum(good - last for last, good, _ in gaps) / 1e6)
+        self.bad.append(sum(count for _, _, count in gaps))
+        self.up.append((max((good for _, good, _ in gaps), default=listening) - begin) / 1e6)
+
+    def median(self):
+        return statistics.median(self.down) if self.down else float("inf")
+
+    def cells(self):
+        if self._poller is None:
+            return "did not start", "", "", ""
+        return spread(self.down), spread(self.bad, digits=0), spread(self.up), spread(self.cli)
+
+
+def _restart_in_turn(ground, peers, kind, times):
+    with contextlib.ExitStack() as stack:
+        outages = [Outages(ground, peer, kind, stack) for peer in peers]
+        for _ in range(times):
+            for outage in outages:
+                outage.restart()
+        for outage in outages:
+            outage.own_starts = _own_starts(outage.service)
+        return outages
 
 
 def _own_starts(service):
