@@ -70,7 +70,8 @@ def stop(ground, peers, quick):
              ("B: P obeys, C, D stubborn", ["--tree", "obeys"], {}),
              ("npm run, 0.5 s shutdown", "npm", {"graceful_ms": 500}))
     table.note("P is the command, C its plain child, D a grandchild (double fork, setsid) and the only holder of the "
-               f"port. Grace {grace:.0f} s; ms from the stop command; watched for grace + {cap:.0f} s. min / median / max.")
+               f"port. Grace {grace:.0f} s; ms from the stop command; watched for grace + {cap:.0f} s. min / median / max. "
+               "npm's tree dead before 500 ms means that node's shutdown was cut short.")
     for case, kind, options in cases:
         for peer in peers:
             trials = [stop_once(ground, peer, kind, {"grace": grace, **options}, cap) for _ in range(times)]
