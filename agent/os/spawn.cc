@@ -148,6 +148,11 @@ long as_long(const void* pointer) {
   return reinterpret_cast<long>(pointer);
 }
 
+/// dup2(2), which not every architecture has.
+long attach(int from, int to) {
+  return from == to ? raw_syscall(SYS_fcntl, to, F_SETFD, 0) : raw_syscall(SYS_dup3, from, to, 0);
+}
+
 /// Runs in the child. Only raw_syscall() from here on.
 void run_child(void* argument) {
   const auto& launch = *static_cast<const Launch*>(argument);
@@ -166,9 +171,9 @@ void run_child(void* argument) {
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, as_long(zero.data()), 0, kSignalSetBytes);
 
   check(Stage::kSession, raw_syscall(SYS_setsid));
-  check(Stage::kStdio, raw_syscall(SYS_dup3, launch.null_fd.get(), 0, 0));
-  check(Stage::kStdio, raw_syscall(SYS_dup3, launch.stdout_fd, 1, 0));
-  check(Stage::kStdio, raw_syscall(SYS_dup3, launch.stderr_fd, 2, 0));
+  check(Stage::kStdio, attach(launch.null_fd.get(), 0));
+  check(Stage::kStdio, attach(launch.stdout_fd, 1));
+  check(Stage::kStdio, attach(launch.stderr_fd, 2));
   // Marks rather than closes, so that the report pipe lives until exec.
   check(Stage::kStdio, raw_syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC));
   if (launch.open_files) raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, as_long(&*launch.open_files), 0);
