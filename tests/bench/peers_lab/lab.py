@@ -213,8 +213,8 @@ class Lab:
         commands = {"static": [self.part("backend")], "node": ["node", self.part("npm/server.js")],
                     "npm": ["npm", "--prefix", self.part("npm"), "run", "-s", "serve"]}
         command = commands[kind] if isinstance(kind, str) else [self.part("backend"), *kind]
-        directory = self.directory / f"service-{len(self._services)}"
-        directory.mkdir()
+        # By name, not by count: scenarios that run side by side make theirs at the same time.
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="service-", dir=self.directory))
         service = Service(directory, command, **options)
         self._services.append(service)
         return service
