@@ -70,9 +70,9 @@ void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
   watch_exec_pipe();
 }
 
-/// The tree is empty: a new generation gets a new group, see Cgroup::create().
+/// The tree is empty: a new generation gets a new group if the old one cannot be used again.
 void ProcessTree::renew_cgroup() {
-  if (!cgroup_) return;
+  if (!cgroup_ || cgroup_->unspent()) return;
   if (const auto cpu = cgroup_->cpu()) {
     cpu_of_earlier_cgroups_.user_seconds += cpu->user_seconds;
     cpu_of_earlier_cgroups_.system_seconds += cpu->system_seconds;
@@ -213,8 +213,9 @@ void ProcessTree::kill_all() {
 }
 
 bool ProcessTree::is_surely_empty() {
-  if (!members().empty()) return false;
-  const bool empty = foreign_children_ ? !find_leftovers() : cgroup_ || members().empty();
+  // A cgroup misses nobody; a list of children may, so it is read again.
+  const bool empty = foreign_children_ ? members().empty() && !find_leftovers()
+                                       : cgroup_ || (members().empty() && members().empty());
   if (empty && !leader_) session_ = 0;  // From here on the number may become some other child's.
   return empty;
 }

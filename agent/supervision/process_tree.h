@@ -75,8 +75,9 @@ class ProcessTree {
 
   [[nodiscard]] std::optional<Cgroup::Cpu> cgroup_cpu() const;
 
-  /// members() is empty, looked at in a way that misses nobody: a list of children may skip one while its
-  /// sibling is being reaped, and what an earlier agent left is found by its token only.
+  /// To be asked when members() was empty: looks again in a way that misses nobody, for a list of children
+  /// may skip one while its sibling is being reaped, and what an earlier agent left is found by its token
+  /// only.
   bool is_surely_empty();
 
  private:

@@ -73,7 +73,7 @@ void TreeStopper::stop(int signal) {
     tree_.signal(owner, SIGCONT);
   }
   if (!members.empty()) events_.signalled(std::string("SIG") + sigabbrev_np(signal));
-  check();
+  check(members.empty() ? std::vector<ProcStat>{} : tree_.members());
 }
 
 void TreeStopper::kill() {
@@ -85,9 +85,11 @@ void TreeStopper::kill() {
 }
 
 void TreeStopper::check() {
-  if (!active_) return;
+  if (active_) check(tree_.members());
+}
+
+void TreeStopper::check(std::vector<ProcStat> members) {
   tick_.arm_after(kTick);
-  auto members = tree_.members();
   if (killing_ && !members.empty()) {
     tree_.kill_all();
     members = tree_.members();

@@ -44,6 +44,7 @@ class TreeStopper {
   [[nodiscard]] std::string obstacle();
 
  private:
+  void check(std::vector<ProcStat> members);
   void signal_remaining(const std::vector<ProcStat>& members);
   [[nodiscard]] bool port_is_free();
 
