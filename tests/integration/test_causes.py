@@ -125,7 +125,8 @@ def test_a_clash_found_by_the_program_itself_waits_for_the_release(npm):
 def test_a_clash_during_a_commanded_start_is_refused(npm):
     agent = npm(SERVER + f"setTimeout(() => {{ {LISTEN} }}, 1500);", start_timeout="40s")
     start = agent.popen("start")
-    wait_until(lambda: agent.run("status").returncode == 3 and agent.backend()["state"] == "starting", 20, "the spawn")
+    agent.wait_for_agent()
+    agent.wait_for_state("starting")
     stranger = Stranger(agent.port)
     _, err = start.communicate(timeout=40)
     assert start.returncode == 7, err
@@ -143,6 +144,7 @@ client.connect().then(() => { %s }, (error) => { console.error(error); process.e
     (agent.directory / ".env").write_text(f"DATABASE_URL={postgres.url}\n", encoding="ascii")
     postgres.stop()
     start = agent.popen("start")
+    agent.wait_for_agent()
     backend = check_told(agent, "db_refused", "backoff", "database")
     assert "the database" in backend["problem"]
     starts = backend["starts"]

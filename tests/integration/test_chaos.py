@@ -13,6 +13,7 @@ from harness.agent import PYTHON_BACKEND, sanitized
 from harness.waiting import wait_until
 
 ROUNDS = int(os.environ.get("CODEX_CHAOS_ROUNDS", "30" if sanitized() else "200"))
+LIMIT = 30 if sanitized() else 10
 SEED = int(os.environ.get("CODEX_CHAOS_SEED", "20261126"))
 
 STRANGER = """
@@ -59,6 +60,7 @@ output_max_size = "16KiB"
     daemon = run_agent(agent)
     wanted = {"running"}
     try:
+        agent.wait_for_agent()
         agent.wait_for_state("running")
         with processes.CopySampler(agent.token, "backend.py") as sampler:
             for number in range(ROUNDS):
@@ -78,10 +80,11 @@ output_max_size = "16KiB"
                     wanted = after if process.returncode == 0 else wanted | after
                 daemon = run_agent(agent)
                 began = time.monotonic()
-                backend = wait_until(lambda: agent.run("status").returncode != 4 and settled(agent, wanted), 10 if not sanitized() else 30,
+                agent.wait_for_agent()
+                backend = wait_until(lambda: settled(agent, wanted), LIMIT,
                                      f"round {number} ({command}): one of {wanted}", interval=0.02)
                 wanted = {backend["state"]}
-                assert time.monotonic() - began < 30
+                assert time.monotonic() - began < LIMIT
         assert sampler.most <= 1, "two copies of the backend were alive at once"
         agent.journal.check_no_overlap()
         assert len(agent.journal.starts()) > ROUNDS / 10

@@ -128,6 +128,7 @@ def test_replace_in_the_foreground_ends_the_other_agent(serving):
     process = serving.popen("run", "--replace", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: not processes.alive(old), 20, "the end of the old agent")
+        serving.wait_for_agent()
         assert serving.wait_for_state("running")["generation"] == 1
         assert serving.pid == process.pid
     finally:
