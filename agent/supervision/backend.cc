@@ -53,7 +53,10 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
              [this](const SpawnError& error) { spawn_failed(error); },
              [this](const ExitStatus& status) { exited(status); }}),
       stopper_(services.loop, tree_, services.sock_diag, config.port,
-               {[this] { handle({EventType::kTreeEmpty}); },
+               {[this](bool port_free) {
+                  if (port_free) port_seen_free_ = services_.loop.now();
+                  handle({EventType::kTreeEmpty});
+                },
                 [this](const std::string& signal) { record_.stop_signal(signal); }}),
       output_file_(services.disk, config.output_file, config.output_max_bytes, config.output_keep),
       output_(services.loop, services.redactor, output_file_, services.state_directory, config.name),
@@ -148,7 +151,7 @@ void Backend::timer() {
 bool Backend::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) {
   if (!tree_.on_reaped(pid, status)) return false;
   sampler_.add_reaped(usage);
-  stopper_.check();
+  stopper_.member_gone();
   return true;
 }
 
@@ -238,7 +241,7 @@ void Backend::kill_tree() {
 }
 
 void Backend::spawn() {
-  if (port_) {
+  if (port_ && port_seen_free_ != services_.loop.now()) {  // Else it was looked at in this very turn.
     if (auto stranger = port_->describe_stranger()) {
       problem_ = std::move(*stranger);
       handle({EventType::kPortTaken});

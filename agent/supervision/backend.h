@@ -152,7 +152,7 @@ class Backend {
   bool adopted_ = false;         ///< the present generation was started by an earlier agent
   std::optional<WallTime> started_at_;
   std::optional<pid_t> pid_written_;  ///< what the pid file says because of us
-  TimePoint begun_at_{}, running_since_{};
+  TimePoint begun_at_{}, running_since_{}, port_seen_free_{};
   std::deque<Event> queue_;
   bool handling_ = false;
   bool released_ = false;

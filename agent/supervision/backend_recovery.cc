@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <csignal>
 #include <utility>
 
 #include "agent/os/kernel_counters.h"
@@ -48,7 +49,8 @@ std::string_view outlook(Await await) {
 }  // namespace
 
 ExitDiagnosis Backend::diagnose(const ExitStatus& status) {
-  ExitFacts facts{status, output_.last_lines(), kernel_oom_kills() > oom_kills_, {}};
+  const bool killed = status.signal == SIGKILL || status.code == 128 + SIGKILL;
+  ExitFacts facts{status, output_.last_lines(), killed && kernel_oom_kills() > oom_kills_, {}};
   for (const auto& probe : config_.probes) {
     if (probe.kind == ProbeKind::kDatabase) facts.database_ports.push_back(port_of(probe.target));
   }
