@@ -61,6 +61,8 @@ TEST_F(ConfigLoad, WithoutAnyFileTheDefaultsOfTheBashScriptHold) {
   EXPECT_EQ(http.failure_threshold, 3);
   EXPECT_EQ(http.url.reveal(), "http://127.0.0.1:5000/health");
   EXPECT_EQ(http.target, "http://127.0.0.1:5000/health");
+  EXPECT_TRUE(http.own_listener);
+  EXPECT_EQ(http.port, 5000);
 }
 
 TEST_F(ConfigLoad, AFileWithoutBackendsIsLikeNoFileForTheBackend) {
