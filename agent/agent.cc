@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "agent/control/control_routes.h"
+#include "agent/control/handover_request.h"
 #include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/startup_pages.h"
@@ -29,6 +30,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kEventsMaxBytes = 4 * 1024 * 1024;
+constexpr Duration kHandoverPatience = seconds(10);
+constexpr Duration kHousekeepingPeriod = seconds(2);
 
 LogLevel level_of(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
@@ -41,6 +44,16 @@ LogLevel level_of(const std::string& name) {
 const std::filesystem::path& prepared(const std::filesystem::path& directory) {
   make_private_directory(directory);
   return directory;
+}
+
+std::filesystem::path control_socket(const Config& config) {
+  return config.state_directory / "control.sock";
+}
+
+std::optional<InstanceLock::Takeover> takeover(const Config& config, const AgentOptions& options) {
+  if (!options.replace) return std::nullopt;
+  return InstanceLock::Takeover{[socket = control_socket(config)] { request_handover(socket); },
+                                kHandoverPatience};
 }
 
 /// The agent may need more descriptors than a shell's default: every waiting client is one. Returns the
@@ -72,16 +85,20 @@ std::string url_of(const std::string& host, std::uint16_t port) {
 Agent::Agent(Config config, AgentOptions options)
     : config_(std::move(config)),
       options_(options),
-      lock_(prepared(config_.state_directory)),
+      lock_(prepared(config_.state_directory), config_.project_directory, takeover(config_, options)),
       inherited_open_files_(raise_open_files_limit()),
       log_file_(disk_, config_.agent.log_file, config_.agent.log_max_bytes, config_.agent.log_keep),
       log_(config_.redactor, &log_file_, level_of(config_.agent.log_level)),
       events_file_(disk_, config_.state_directory / "events.jsonl", kEventsMaxBytes, 1),
       events_(events_file_),
+      state_(loop_, disk_, config_.state_directory / "state.json", [this] { changed(); }),
       sock_diag_(),
       curl_(loop_),
       reaper_(loop_, [this](pid_t pid, const ExitStatus& status,
                             const rusage& usage) { on_reaped(pid, status, usage); }),
+      event_hook_(
+          loop_, config_.agent.on_event, agent_id(config_.state_directory), config_.redactor, log_,
+          [this] { changed(); }, inherited_open_files_),
       operations_(loop_),
       sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
       sigint_(loop_, SIGINT, [this] { shut_down(); }),
@@ -90,25 +107,31 @@ Agent::Agent(Config config, AgentOptions options)
       deadlines_(
           loop_, "deadlines", [this] { publish(); }, Priority::kNormal, milliseconds(100)),
       settled_(
-          loop_, "settled", [] { release_startup_pages(); }, Priority::kLow, seconds(1)) {
+          loop_, "settled", [] { release_startup_pages(); }, Priority::kLow, seconds(1)),
+      housekeeping_(
+          loop_, "housekeeping", [this] { look_after_state_directory(); }, Priority::kLow,
+          milliseconds(500)) {
   loop_.on_error([this](std::string_view name, std::string_view what) {
     log_.error(LogLine("callback_failed").kv("callback", name).kv("error", what).str());
   });
 
+  events_.on_append([this](const LifecycleEvent& event) { event_hook_.add(event); });
+
   auto listener = listen_tcp(config_.agent.listen_host, config_.agent.listen_port);
   metrics_url_ = url_of(config_.agent.listen_host, bound_port(listener.get()));
-  auto control = listen_unix((config_.state_directory / "control.sock").string());
-
   const char* cgroup = std::getenv("CODEX_AGENT_CGROUP");
   const BackendServices services{loop_,
                                  sock_diag_,
                                  disk_,
                                  resolver_,
+                                 walker_,
                                  curl_,
                                  config_.redactor,
                                  log_,
                                  events_,
+                                 state_,
                                  config_.state_directory,
+                                 config_.agent.log_file,
                                  agent_id(config_.state_directory),
                                  cgroup == nullptr || std::string(cgroup) != "off",
                                  inherited_open_files_};
@@ -123,31 +146,35 @@ Agent::Agent(Config config, AgentOptions options)
   add_status_routes(public_routes_, source);
   add_status_page(public_routes_, source);
   add_control_routes(control_routes_, {all, operations_, events_, source, [this] { return shutting_down_; },
-                                       [this](const Operation& operation) { end_after(operation.id); }});
+                                       [this](const Operation& operation) { end_after(operation.id); },
+                                       [this] { hand_over(); }});
 
   std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", config_.agent.listen_host};
   hosts.insert(hosts.end(), config_.agent.allowed_hosts.begin(), config_.agent.allowed_hosts.end());
   public_front_ = std::make_unique<HttpFront>(loop_, std::move(listener), public_routes_, HttpLimits{}, hosts,
                                               std::nullopt);
-  HttpLimits control_limits;
-  control_limits.body_bytes = 64 * 1024;
-  control_front_ = std::make_unique<HttpFront>(loop_, std::move(control), control_routes_, control_limits,
-                                               std::vector<std::string>{}, ::geteuid());
+  open_control();
+}
+
+void Agent::open_control() {
+  HttpLimits limits;
+  limits.body_bytes = 64 * 1024;
+  control_front_ =
+      std::make_unique<HttpFront>(loop_, listen_unix(control_socket(config_).string()), control_routes_,
+                                  limits, std::vector<std::string>{}, ::geteuid());
 }
 
 int Agent::run() {
   announce();
-  if (options_.start_backends) {
-    std::vector<Backend*> all;
-    for (const auto& backend : backends_) all.push_back(backend.get());
-    operations_.begin(Command::kStart, all);
-  }
+  for (const auto& backend : backends_) backend->resume(options_.start_backends, !options_.adopt_only);
   settled_.arm_after(seconds(5));
+  housekeeping_.arm_after(kHousekeepingPeriod);
   changed();
   const int code = loop_.run();
-  log_.info(LogLine("agent_ended").kv("pid", ::getpid()).str());
+  log_.info(LogLine("agent_ended").kv("pid", ::getpid()).kv("handed_over", handing_over_).str());
+  if (!handing_over_) state_.remove();
   std::error_code ignored;
-  std::filesystem::remove(config_.state_directory / "control.sock", ignored);
+  std::filesystem::remove(control_socket(config_), ignored);
   return code;
 }
 
@@ -158,6 +185,8 @@ void Agent::announce() {
                 .kv("pid", ::getpid())
                 .kv("metrics", metrics_url_)
                 .str());
+  if (!state_.damage().empty())
+    log_.warning(LogLine("state_file_ignored").kv("why", config_.redactor.safe(state_.damage())).str());
   for (const auto& warning : config_.warnings)
     log_.warning(LogLine("config_warning").kv("text", warning).str());
   sd_notify(0, "READY=1");
@@ -175,6 +204,7 @@ void Agent::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) 
   for (const auto& backend : backends_) {
     if (backend->on_reaped(pid, status, usage)) return;
   }
+  event_hook_.on_reaped(pid, status);
 }
 
 void Agent::changed() {
@@ -188,15 +218,18 @@ void Agent::publish() {
   const std::uint64_t news = operations_.revisions() + events_.last();
   if (control_front_ && news != std::exchange(told_, news)) control_front_->wake_parked();
   if (waiting) deadlines_.arm_after(seconds(1));
-  if (!shutting_down_ || ending_) return;
+  if (handing_over_ || !shutting_down_ || ending_) return;
   const bool resting = std::all_of(backends_.begin(), backends_.end(), [](const auto& backend) {
     return backend->lifecycle().state() == State::kStopped;
   });
   const auto* operation = shutdown_operation_ ? operations_.find(*shutdown_operation_) : nullptr;
   if (resting || (operation != nullptr && operation->done())) {
-    // The answers that were just written still need a turn of the loop to leave.
+    // The answers that were just written still need a turn of the loop to leave, and the last events a
+    // hearing.
     ending_ = true;
-    deadlines_ = Timer(loop_, "end", [this, code = resting ? 0 : 1] { loop_.stop(code); });
+    deadlines_ = Timer(loop_, "end", [this, code = resting ? 0 : 1] {
+      event_hook_.finish([this, code] { loop_.stop(code); });
+    });
     deadlines_.arm_after(milliseconds(20));
   }
 }
@@ -216,6 +249,43 @@ void Agent::end_after(std::uint64_t operation) {
   changed();
 }
 
+/// The next agent is waiting for our locks: end soon, and leave everything as it is.
+void Agent::hand_over() {
+  if (handing_over_) return;
+  log_.info(LogLine("handover_requested").str());
+  handing_over_ = shutting_down_ = true;
+  for (const auto& backend : backends_) backend->release();
+  deadlines_ = Timer(loop_, "hand over", [this] { finish_hand_over(); });
+  deadlines_.arm_after(milliseconds(20));  // The answer still has to leave.
+}
+
+void Agent::finish_hand_over() {
+  const bool released = std::all_of(backends_.begin(), backends_.end(),
+                                    [](const auto& backend) { return backend->released(); });
+  if (released && state_.settled()) return loop_.stop(0);
+  deadlines_.arm_after(milliseconds(5));
+}
+
+/// Without its socket the agent would work on and could not be reached.
+void Agent::look_after_state_directory() {
+  housekeeping_.arm_after(kHousekeepingPeriod);
+  [[maybe_unused]] const bool accepted =
+      disk_.submit([socket = control_socket(config_), post = loop_.poster(), this] {
+        std::error_code error;
+        const auto type = std::filesystem::symlink_status(socket, error).type();
+        if (type == std::filesystem::file_type::not_found) post([this] { renew_state_directory(); });
+      });
+}
+
+void Agent::renew_state_directory() {
+  if (ending_ || handing_over_) return;
+  log_.warning(LogLine("state_directory_renewed").kv("why", "its control socket had been removed").str());
+  make_private_directory(config_.state_directory);
+  lock_.renew();
+  open_control();
+  state_.rewrite();
+}
+
 std::shared_ptr<const Snapshot> Agent::snapshot() {
   if (!snapshot_) snapshot_ = std::make_shared<const Snapshot>(build_snapshot());
   return snapshot_;
@@ -231,6 +301,7 @@ Snapshot Agent::build_snapshot() {
   snapshot.agent.metrics_url = metrics_url_;
   snapshot.agent.config_loaded_at = config_loaded_at_;
   snapshot.agent.log_messages = log_.counts();
+  snapshot.agent.event_hook_runs = event_hook_.counts();
   snapshot.agent.log_error = log_file_.stats().last_error;
   for (const auto& backend : backends_) snapshot.backends.push_back(backend->snapshot());
   add_collectors(snapshot.agent);

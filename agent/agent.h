@@ -13,6 +13,7 @@
 #include "agent/os/sock_diag.h"
 #include "agent/os/worker.h"
 #include "agent/supervision/backend.h"
+#include "agent/supervision/event_hook.h"
 #include "exporters/http_front.h"
 #include "probes/curl_multi.h"
 
@@ -20,7 +21,9 @@ namespace codex {
 
 /// How the daemon was started.
 struct AgentOptions {
-  bool start_backends = false;  ///< start all of them at once
+  bool start_backends = false;  ///< start all of them at once, but for those that were stopped by an operator
+  bool adopt_only = false;      ///< what an earlier agent left running is taken over, nothing else is started
+  bool replace = false;         ///< take over from the agent that runs now
   std::optional<int> ready_fd;  ///< write one byte here when commands are taken, then work in the background
 };
 
@@ -40,6 +43,11 @@ class Agent {
   void publish();
   void shut_down();
   void end_after(std::uint64_t operation);
+  void hand_over();
+  void finish_hand_over();
+  void open_control();
+  void look_after_state_directory();
+  void renew_state_directory();
   void announce();
   std::shared_ptr<const Snapshot> snapshot();
   Snapshot build_snapshot();
@@ -54,25 +62,29 @@ class Agent {
   WallTime config_loaded_at_ = std::chrono::system_clock::now();
   Worker disk_{"disk", 1024};
   Worker resolver_{"resolver", 64};
+  Worker walker_{"walker", 64};
   RotatingFile log_file_;
   Logger log_;
   RotatingFile events_file_;
   EventHistory events_;
+  StateFile state_;
   SockDiag sock_diag_;
   CurlMulti curl_;
   Reaper reaper_;
+  EventHook event_hook_;
   std::vector<std::unique_ptr<Backend>> backends_;
   Operations operations_;
   HttpRoutes public_routes_, control_routes_;
   std::shared_ptr<const Snapshot> snapshot_;  ///< nullptr: something has changed since the last one
   bool shutting_down_ = false;                ///< from the command on; nothing may be started any more
+  bool handing_over_ = false;                 ///< the backends stay for the next agent
   bool ending_ = false;                       ///< the loop is about to be left
   std::uint64_t told_ = 0;                    ///< what waiting clients have been told: revisions and events
   std::optional<std::uint64_t> shutdown_operation_;
   std::string metrics_url_;
   std::unique_ptr<HttpFront> public_front_, control_front_;
   SignalWatch sigterm_, sigint_;
-  Timer publish_, deadlines_, settled_;  // keep last
+  Timer publish_, deadlines_, settled_, housekeeping_;  // keep last
 };
 
 }  // namespace codex

@@ -65,7 +65,10 @@ int main(int argc, char** argv) {
   bool json = false;
   std::vector<std::string> names;
   auto* run = app.add_subcommand("run", "supervise until SIGTERM");
-  run->add_flag("--start", options.start_backends, "start every backend");
+  run->add_flag("--start", options.start_backends, "start every backend that was not stopped by an operator");
+  run->add_flag("--adopt-only", options.adopt_only,
+                "start nothing, but take over what an earlier agent left");
+  run->add_flag("--replace", options.replace, "take over from the agent that runs now");
   run->add_option("--ready-fd", options.ready_fd, "descriptor that gets a byte when the agent is ready");
   auto* check = app.add_subcommand("check", "ask every probe once");
   auto* ports = app.add_subcommand("ports", "who listens on the backends' ports");

@@ -57,6 +57,11 @@ void add_agent_metrics(const Snapshot& snapshot, const ExpositionExtras& extras,
     const auto found = agent.log_messages.find(level);
     out.add(Metric::kLogMessages, {level}, found == agent.log_messages.end() ? 0 : as_double(found->second));
   }
+  for (const std::string_view result : kEventHookResults) {
+    const auto found = agent.event_hook_runs.find(result);
+    out.add(Metric::kEventHookRuns, {result},
+            found == agent.event_hook_runs.end() ? 0 : as_double(found->second));
+  }
 }
 
 }  // namespace codex

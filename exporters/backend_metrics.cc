@@ -44,11 +44,16 @@ void add_starts_and_exits(const BackendSnapshot& backend, MetricFamilies& out) {
   add_counts(out, Metric::kBackendStartFailures, name, backend.start_failures, kStartFailureReasons);
   add_counts(out, Metric::kBackendRestarts, name, backend.restarts, kRestartReasons);
   add_counts(out, Metric::kBackendExits, name, backend.exits, kExitOutcomes);
+  add_counts(out, Metric::kBackendExitCauses, name, backend.exit_causes, kExitCauses);
   if (backend.last_exit) {
     out.add(Metric::kBackendLastExitCode, {name}, backend.last_exit->code);
     out.add(Metric::kBackendLastExitTimestampSeconds, {name}, to_unix_seconds(backend.last_exit->at));
   }
   out.add(Metric::kBackendRestartBackoffSeconds, {name}, backend.backoff_seconds);
+  out.add(Metric::kBackendRestartBudgetRemaining, {name}, backend.restart_budget);
+  if (backend.next_attempt) {
+    out.add(Metric::kBackendNextAttemptTimestampSeconds, {name}, to_unix_seconds(*backend.next_attempt));
+  }
   // The stop signal is configurable, so this set is the snapshot's own.
   for (const auto& [signal, count] : backend.stop_signals) {
     out.add(Metric::kBackendStopSignals, {name, signal}, as_double(count));

@@ -20,6 +20,7 @@ void add_resource_metrics(const BackendSnapshot& backend, MetricFamilies& out) {
   add(Metric::kBackendVirtualMemoryBytes, tree.virtual_bytes);
   add(Metric::kBackendSwapMemoryBytes, tree.swap_bytes);
   if (tree.proportional_bytes) add(Metric::kBackendProportionalMemoryBytes, *tree.proportional_bytes);
+  if (backend.memory_limit_bytes) add(Metric::kBackendMemoryLimitBytes, *backend.memory_limit_bytes);
   add(Metric::kBackendOpenFds, tree.open_fds);
   out.add(Metric::kBackendWorstFdRatio, {name}, tree.worst_fd_ratio);
   // A constant 0 for what may not be read would look like an idle disk.

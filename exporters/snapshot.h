@@ -26,13 +26,19 @@ inline constexpr std::string_view kStates[] = {"stopped", "starting", "running",
 inline constexpr std::string_view kStartFailureReasons[] = {"exec_error", "early_exit", "ready_timeout",
                                                             "aborted"};
 inline constexpr std::string_view kRestartReasons[] = {
-    "exit",         "crash",    "hang",       "probe_failure", "startup_timeout",
-    "memory_limit", "oom_kill", "dependency", "config_change", "manual"};
+    "exit",     "crash",      "hang",         "probe_failure", "startup_timeout", "memory_limit",
+    "oom_kill", "dependency", "wrapper_idle", "config_change", "manual"};
 inline constexpr std::string_view kExitOutcomes[] = {"exit_zero", "exit_nonzero", "signal"};
+/// Diagnoses of ends that nobody asked for, `cause` of codex_agent_backend_exit_causes_total.
+inline constexpr std::string_view kExitCauses[] = {
+    "exit",         "crash",      "segfault",   "abort",
+    "heap_oom",     "oom_kill",   "port_taken", "module_not_found",
+    "syntax_error", "db_refused", "exec_error", "wrapper_idle"};
 inline constexpr std::string_view kStartupPhases[] = {"spawn", "listen", "database", "respond"};
 inline constexpr std::string_view kProcessStates[] = {"running", "sleeping", "disk_sleep", "stopped",
                                                       "zombie",  "idle",     "other"};
 inline constexpr std::string_view kStreams[] = {"stdout", "stderr"};
+inline constexpr std::string_view kEventHookResults[] = {"success", "failure", "timeout", "dropped"};
 inline constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 
 /// Counts by label value; every value of the closed set is present from the start, so that increase() sees
@@ -44,6 +50,7 @@ struct LastExit {
   int code = 0;                       ///< exit code, or 128 + signal number as shells show it
   std::optional<std::string> signal;  ///< "SIGKILL"
   WallTime at{};
+  std::string cause;  ///< one of kExitCauses; "" for an end that was asked for
 };
 
 struct LastTransition {
@@ -129,10 +136,14 @@ struct BackendSnapshot {
   std::optional<double> uptime_seconds;
   Counts restarts;  ///< by reason
   std::uint64_t starts = 0;
-  Counts start_failures, exits, stop_signals, state_entries;
+  Counts start_failures, exits, exit_causes, stop_signals, state_entries;
   std::optional<LastExit> last_exit;
   std::optional<LastTransition> last_transition;
   double backoff_seconds = 0;  ///< delay before the pending automatic restart, 0 without one
+  int restart_budget = 0;      ///< automatic restarts that are left ...
+  int restart_limit = 0;       ///< ... of so many in ...
+  double restart_interval_seconds = 0;
+  std::string awaiting;  ///< what the pending start waits for: "" "file_change" "database" "port"
   std::optional<WallTime> next_attempt;
   std::optional<PortSnapshot> port;
   std::vector<ProbeSnapshot> probes;
@@ -141,7 +152,8 @@ struct BackendSnapshot {
   double startup_timeout_seconds = 0;
   Histogram recovery_duration{kRecoveryBounds};
   std::optional<ResourceSnapshot> resources;  ///< nullopt while nothing runs
-  ResourceSnapshot totals;                    ///< counters for the exposition; gauges 0 while nothing runs
+  std::optional<std::uint64_t> memory_limit_bytes;
+  ResourceSnapshot totals;  ///< counters for the exposition; gauges 0 while nothing runs
   OutputSnapshot output;
   std::optional<HangSnapshot> hang;
   std::string log_file;  ///< absolute path of the backend's output
@@ -163,9 +175,10 @@ struct AgentSnapshot {
   bool config_ok = true;
   WallTime config_loaded_at{};
   std::vector<CollectorSnapshot> collectors;
-  Counts collect_errors;  ///< by source
-  Counts log_messages;    ///< by level, all of kLogLevels
-  std::string log_error;  ///< "" or why lines of our own log are dropped
+  Counts collect_errors;   ///< by source
+  Counts log_messages;     ///< by level, all of kLogLevels
+  Counts event_hook_runs;  ///< by result, all of kEventHookResults
+  std::string log_error;   ///< "" or why lines of our own log are dropped
 };
 
 struct Snapshot {

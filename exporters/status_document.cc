@@ -36,6 +36,7 @@ Json last_exit(const std::optional<LastExit>& exit) {
   return {{"outcome", exit->outcome},
           {"code", exit->code},
           {"signal", value_or_null(exit->signal)},
+          {"cause", exit->cause.empty() ? Json(nullptr) : Json(exit->cause)},
           {"at", format_rfc3339(exit->at)}};
 }
 
@@ -132,15 +133,22 @@ Json backend(const BackendSnapshot& backend) {
           {"starts", backend.starts},
           {"start_failures", backend.start_failures},
           {"exits", backend.exits},
+          {"exit_causes", backend.exit_causes},
           {"restarts", {{"total", total(backend.restarts)}, {"by_reason", backend.restarts}}},
           {"backoff_seconds", backend.backoff_seconds},
           {"next_attempt_at", time_or_null(backend.next_attempt)},
+          {"awaiting", backend.awaiting.empty() ? Json(nullptr) : Json(backend.awaiting)},
+          {"restart_budget",
+           {{"remaining", backend.restart_budget},
+            {"limit", backend.restart_limit},
+            {"interval_seconds", backend.restart_interval_seconds}}},
           {"last_exit", last_exit(backend.last_exit)},
           {"last_transition", last_transition(backend.last_transition)},
           {"port", port(backend.port)},
           {"probes", std::move(probes)},
           {"startup", startup(backend.startup)},
           {"resources", resources(backend.resources)},
+          {"memory_limit_bytes", value_or_null(backend.memory_limit_bytes)},
           {"hang", hang(backend.hang)},
           {"output", output(backend.output)},
           {"log_file", backend.log_file}};

@@ -43,9 +43,12 @@ StringList header_list(const HttpExpectation& expectation) {
   return list;
 }
 
+/// A number in the URL cannot be given other addresses, so it is first made this name (RFC 6761 section 6.4).
+constexpr const char* kElsewhere = "listener.invalid";
+
 /// For CURLOPT_RESOLVE(3): HOST:PORT:ADDRESS[,ADDRESS]...
 std::string resolve_entry(const HttpRequest& request) {
-  std::string entry = request.host + ":" + request.port + ":";
+  std::string entry = (request.elsewhere ? std::string(kElsewhere) : request.host) + ":" + request.port + ":";
   for (const auto& address : request.addresses) {
     if (entry.back() != ':') entry += ',';
     entry += address.find(':') == std::string::npos ? address : "[" + address + "]";
@@ -58,7 +61,7 @@ std::string resolve_entry(const HttpRequest& request) {
 struct HttpExchange::State {
   CurlMulti& multi;
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy{curl_easy_init(), curl_easy_cleanup};
-  StringList headers, resolve;
+  StringList headers, resolve, connect_to;
   std::array<char, CURL_ERROR_SIZE> error_text{};
   HttpReply reply;
   TimePoint began = Clock::now();
@@ -147,7 +150,11 @@ void HttpExchange::State::configure(const HttpRequest& request, const HttpExpect
   set(CURLOPT_NOSIGNAL, 1L);
   // Should libcurl ever resolve a name in spite of CURLOPT_RESOLVE, giving up must not join its thread.
   set(CURLOPT_QUICK_EXIT, 1L);
-  if (!resolve_without_network(request.host) || request.host == "localhost") {
+  if (request.elsewhere) {
+    append(connect_to, "::" + std::string(kElsewhere) + ":");
+    set(CURLOPT_CONNECT_TO, connect_to.get());
+  }
+  if (request.elsewhere || !resolve_without_network(request.host) || request.host == "localhost") {
     append(resolve, resolve_entry(request));
     set(CURLOPT_RESOLVE, resolve.get());
   }

@@ -24,6 +24,7 @@ struct HttpRequest {
   std::string host;                    ///< of the URL, as libcurl writes it
   std::string port;                    ///< of the URL, or the scheme's
   std::vector<std::string> addresses;  ///< numeric addresses of the host; libcurl resolves nothing
+  bool elsewhere = false;              ///< connect to `addresses` even where the URL names a number
 };
 
 /// What came back, so far.

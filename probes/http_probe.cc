@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "probes/http_verdict.h"
+#include "probes/own_listener.h"
 
 namespace codex {
 
@@ -48,6 +49,12 @@ void HttpProbe::ask() {
 
 void HttpProbe::resolve() {
   attempt_.enter(Phase::kResolve);
+  if (spec_.own_listener) {
+    auto own = find_own_listener(spec_.port, context_);
+    if (!own.refusal.empty()) return end({}, Outcome::kFailure, Reason::kRefused, ": " + own.refusal);
+    addresses_ = std::move(own.addresses);
+    return request();
+  }
   if (auto known = resolve_without_network(target_.host)) {
     addresses_ = std::move(*known);
     return request();
@@ -70,7 +77,7 @@ void HttpProbe::request() {
   const auto hop = parse_http_target(url_);
   if (!hop) throw std::logic_error("the URL of a redirect vanished");
   exchange_ = std::make_unique<HttpExchange>(
-      context_.curl, HttpRequest{url_, hop->host, hop->port, addresses_}, spec_.http,
+      context_.curl, HttpRequest{url_, hop->host, hop->port, addresses_, spec_.own_listener}, spec_.http,
       attempt_.allowed() - attempt_.elapsed(), attempt_.guard([this] { answered(); }));
 }
 

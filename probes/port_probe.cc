@@ -33,11 +33,6 @@ void close_with_reset(UniqueFd& socket) {
   socket.reset();
 }
 
-std::string with_port(const std::string& address, std::uint16_t port) {
-  const bool ipv6 = address.find(':') != std::string::npos;
-  return (ipv6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
-}
-
 }  // namespace
 
 bool is_self_connected(int socket) {
@@ -46,13 +41,6 @@ bool is_self_connected(int socket) {
   if (::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &own_size) != 0) return false;
   if (::getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_size) != 0) return false;
   return own_size == peer_size && std::memcmp(&own, &peer, own_size) == 0;
-}
-
-std::vector<std::string> reachable_addresses(const std::string& address) {
-  if (address == "0.0.0.0") return {"127.0.0.1"};
-  // A host without IPv6 on its loopback still lets a backend bind to ::, and then serves IPv4 through it.
-  if (address == "::") return {"::1", "127.0.0.1"};
-  return {address};
 }
 
 PortProbe::PortProbe(const ProbeSpec& spec, const ProbeContext& context)
@@ -66,48 +54,17 @@ void PortProbe::ask() {
   address_.clear();
   addresses_.clear();
   if (spec_.own_listener) {
-    find_own_listener();
+    ask_own_listener();
   } else {
     resolve();
   }
 }
 
-void PortProbe::find_own_listener() {
-  const auto listeners = context_.sock_diag.listeners(spec_.port);
-  if (listeners.empty()) {
-    return end(Outcome::kFailure, Reason::kRefused, "nothing listens on port " + std::to_string(spec_.port));
-  }
-  if (!context_.holder_of) throw std::logic_error("nobody knows which processes are the backend's");
-
-  const Listener* ours = nullptr;
-  std::string stranger;
-  std::vector<const Listener*> strangers;
-  for (const auto& listener : listeners) {
-    const auto holder = context_.holder_of(listener);
-    if (!holder.ours) {
-      strangers.push_back(&listener);
-      stranger = holder.description;
-    } else if (ours == nullptr) {
-      ours = &listener;
-      listener_ = holder.description;
-    }
-  }
-  const std::string stranger_holds =
-      "port " + std::to_string(spec_.port) + " is held by " + stranger + ", not by the backend";
-  if (ours == nullptr) return end(Outcome::kFailure, Reason::kRefused, stranger_holds);
-
-  auto candidates = reachable_addresses(ours->address);
-  // The kernel prefers the listener with the more exact address: a stranger there would answer for us.
-  const bool hidden = std::any_of(strangers.begin(), strangers.end(), [&](const Listener* listener) {
-    return listener->address == candidates.front() && listener->address != ours->address;
-  });
-  if (hidden) {
-    return end(Outcome::kFailure, Reason::kRefused,
-               stranger_holds + " (" + with_port(candidates.front(), spec_.port) + ")");
-  }
-  listener_ +=
-      ", accept queue " + std::to_string(ours->accept_queue) + " of " + std::to_string(ours->backlog);
-  addresses_.assign(candidates.rbegin(), candidates.rend());
+void PortProbe::ask_own_listener() {
+  auto own = find_own_listener(spec_.port, context_);
+  if (!own.refusal.empty()) return end(Outcome::kFailure, Reason::kRefused, own.refusal);
+  listener_ = std::move(own.holder);
+  addresses_.assign(own.addresses.rbegin(), own.addresses.rend());
   attempt_.enter(Phase::kConnect);
   connect_next();
 }

@@ -7,6 +7,7 @@
 #include "probes/attempt.h"
 #include "probes/errand.h"
 #include "probes/make_probe.h"
+#include "probes/own_listener.h"
 #include "probes/resolver.h"
 
 namespace codex {
@@ -25,7 +26,7 @@ class PortProbe final : public Probe {
 
  private:
   void ask();
-  void find_own_listener();
+  void ask_own_listener();
   void resolve();
   void connect_next();
   void connected();
@@ -48,8 +49,5 @@ class PortProbe final : public Probe {
 /// True if a TCP socket is connected to itself, which Linux allows when a client's own port is drawn from the
 /// ephemeral range and equals the one it calls: nobody listens there.
 bool is_self_connected(int socket);
-
-/// Numeric addresses at which a listener bound to `address` answers from this host, the best first.
-std::vector<std::string> reachable_addresses(const std::string& address);
 
 }  // namespace codex

@@ -44,7 +44,9 @@ struct ProbeSpec {
   /// at any host.
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
-  bool own_listener = true;  ///< port: success needs the listener to be in the backend's process tree
+  /// port, http: only the listener of the backend's own process tree is asked, at the address to which it is
+  /// bound; http then takes host and port from `url` for the request alone.
+  bool own_listener = false;
   /// http: absolute http:// or https:// URL. database: postgres:, postgresql: or sqlite: URL.
   Secret url;
   HttpExpectation http;

@@ -31,13 +31,15 @@ bool other_agent_listens(const CommandContext& context, pid_t ours) {
 }  // namespace
 
 int start_agent(const CommandContext& context, std::optional<TimePoint> until) {
-  LaunchedDaemon daemon(find_daemon(), context.invocation.location_arguments());
+  std::vector<std::string> arguments = context.invocation.location_arguments();
+  for (const std::string& argument : context.invocation.run_arguments()) arguments.push_back(argument);
+  LaunchedDaemon daemon(find_daemon(), arguments);
   const TimePoint deadline = std::min(Clock::now() + kReadyLimit, until.value_or(TimePoint::max()));
   switch (daemon.wait(deadline, [] { return !InterruptGuard::interrupted(); })) {
     case LaunchedDaemon::State::kReady:
       return kExitOk;
     case LaunchedDaemon::State::kEnded:
-      if (other_agent_listens(context, daemon.pid())) return kExitOk;
+      if (!context.invocation.replace && other_agent_listens(context, daemon.pid())) return kExitOk;
       write_text(STDERR_FILENO, daemon.output());
       return daemon.exit_code() == kExitOk ? kExitFailed : daemon.exit_code();
     case LaunchedDaemon::State::kWaiting:

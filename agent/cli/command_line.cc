@@ -126,7 +126,10 @@ class Grammar {
   }
 
   void add_daemon_verbs() {
-    add_verb("run", "Run an agent in the foreground and start the backends");
+    CLI::App* run = add_verb("run", "Run an agent in the foreground and start the backends");
+    run->add_flag("--replace", parsed_.replace,
+                  "Take over from the agent that runs now, e.g. after an upgrade");
+    run->add_flag("--background", parsed_.background, "Return once the agent works");
     CLI::App* check = add_verb("check", "Ask every probe once; needs no agent");
     CLI::App* ports = add_verb("ports", "Who listens on the backends' ports");
     for (CLI::App* verb : {check, ports}) {

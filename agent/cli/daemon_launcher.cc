@@ -122,7 +122,7 @@ LaunchedDaemon::LaunchedDaemon(const fs::path& daemon, const std::vector<std::st
   const UniqueFd ready(check("fcntl F_DUPFD_CLOEXEC", ::fcntl(writing.get(), F_DUPFD_CLOEXEC, 3)));
   writing.reset();
   std::vector<std::string> line = command_line(daemon, arguments);
-  line.insert(line.end(), {"run", "--ready-fd", std::to_string(ready.get())});
+  line.insert(line.end(), {"--ready-fd", std::to_string(ready.get())});
   const UniqueFd null = open_null(O_RDWR);
   output_ = UniqueFd(check("memfd_create", ::memfd_create("codex-agentd output", MFD_CLOEXEC)));
   pid_ = start(std::move(line), {null.get(), output_.get(), output_.get(), ready.get()}, true);

@@ -33,7 +33,7 @@ class LaunchedDaemon {
  public:
   enum class State { kReady, kEnded, kWaiting };
 
-  /// Starts `daemon ARGUMENTS... run --ready-fd N` in a session of its own: stdin /dev/null, both outputs a
+  /// Starts `daemon ARGUMENTS... --ready-fd N` in a session of its own: stdin /dev/null, both outputs a
   /// file in memory (memfd_create(2)), which neither fills up nor breaks when we end first. The daemon lets
   /// go of it once it is ready. Throws std::system_error.
   LaunchedDaemon(const std::filesystem::path& daemon, const std::vector<std::string>& arguments);

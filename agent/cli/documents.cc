@@ -97,9 +97,11 @@ ResourceStatus resources_of(const Json& json) {
 }
 
 std::string last_exit_of(const Json& json) {
-  if (const std::string signal = text(json, "signal"); !signal.empty()) return signal;
+  const std::string signal = text(json, "signal"), cause = text(json, "cause");
   const auto code = integer(json, "code");
-  return code ? "exit code " + std::to_string(*code) : "";
+  const std::string how = !signal.empty() ? signal : code ? "exit code " + std::to_string(*code) : "";
+  const bool telling = !how.empty() && !cause.empty() && cause != "exit" && cause != "crash";
+  return telling ? how + " (" + cause + ")" : how;
 }
 
 std::size_t phase_rank(std::string_view name) {
@@ -138,6 +140,10 @@ BackendStatus backend_of(const Json& json) {
                                                 count.get<std::int64_t>());
   }
   backend.last_exit = last_exit_of(member(json, "last_exit"));
+  backend.awaiting = text(json, "awaiting");
+  const Json& budget = member(json, "restart_budget");
+  backend.restarts_left = integer(budget, "remaining");
+  backend.restart_limit = integer(budget, "limit");
   backend.next_attempt_at = text(json, "next_attempt_at");
   if (const Json& port = member(json, "port"); port.is_object()) backend.port = port_of(port);
   for (const Json& probe : elements(json, "probes")) backend.probes.push_back(probe_of(probe));

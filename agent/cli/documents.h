@@ -41,7 +41,9 @@ struct BackendStatus {
   std::int64_t restarts = 0;
   std::vector<std::pair<std::string, std::int64_t>> restarts_by_reason;  ///< those above 0
   std::string last_exit;                                                 ///< "exit code 3", "SIGKILL" or ""
-  std::string next_attempt_at;                                           ///< RFC 3339 or ""
+  std::string awaiting;         ///< what the pending start waits for: "" "file_change" "database" "port"
+  std::string next_attempt_at;  ///< RFC 3339 or ""
+  std::optional<std::int64_t> restarts_left, restart_limit;  ///< of the restart budget
   std::optional<PortStatus> port;
   std::vector<ProbeStatus> probes;
   std::optional<double> startup_seconds;

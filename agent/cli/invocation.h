@@ -20,7 +20,19 @@ struct Invocation {
   bool follow = false;                 ///< -f
   std::size_t lines = 50;              ///< -n
   std::optional<Duration> time_limit;  ///< --timeout
+  bool replace = false;                ///< run --replace
+  bool background = false;             ///< run --background
   std::string shell;                   ///< completion: "bash" "zsh" "fish"
+
+  /// How the daemon is to run for this invocation.
+  [[nodiscard]] std::vector<std::string> run_arguments() const {
+    std::vector<std::string> arguments{"run"};
+    if (verb == "run") arguments.emplace_back("--start");
+    // Nothing is to be started only for being stopped.
+    if (verb == "stop") arguments.emplace_back("--adopt-only");
+    if (replace) arguments.emplace_back("--replace");
+    return arguments;
+  }
 
   /// -C and --config as this invocation got them, for the daemon's command line and for hints.
   [[nodiscard]] std::vector<std::string> location_arguments() const {

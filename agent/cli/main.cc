@@ -4,6 +4,7 @@
 
 #include <exception>
 
+#include "agent/cli/agent_start.h"
 #include "agent/cli/change_commands.h"
 #include "agent/cli/command_line.h"
 #include "agent/cli/completion.h"
@@ -18,9 +19,12 @@ namespace {
 
 [[noreturn]] void become_daemon(const Invocation& invocation) {
   std::vector<std::string> arguments = invocation.location_arguments();
-  arguments.push_back(invocation.verb);
+  if (invocation.verb == "run") {
+    for (const std::string& argument : invocation.run_arguments()) arguments.push_back(argument);
+  } else {
+    arguments.push_back(invocation.verb);
+  }
   if (invocation.json) arguments.emplace_back("--json");
-  if (invocation.verb == "run") arguments.emplace_back("--start");
   arguments.insert(arguments.end(), invocation.names.begin(), invocation.names.end());
   exec_daemon(find_daemon(), arguments);
 }
@@ -31,6 +35,7 @@ int dispatch(const Invocation& invocation) {
     print(completion_script(invocation.shell));
     return kExitOk;
   }
+  if (verb == "run" && invocation.background) return start_agent(CommandContext(invocation), std::nullopt);
   if (verb == "run" || verb == "check" || verb == "ports" || verb == "config-check" || verb == "config-show")
     become_daemon(invocation);
   const CommandContext context(invocation);

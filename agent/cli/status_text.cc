@@ -135,6 +135,23 @@ std::string paint(std::string_view text, const BackendStatus& backend, bool colo
   return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
 }
 
+/// What has to come before the next automatic start, and how many of them are left.
+std::string outlook(const BackendStatus& backend) {
+  if (backend.state != "backoff" && backend.state != "failed") return "";
+  std::string wait;
+  if (backend.awaiting == "file_change") wait = "waits for a file to change";
+  if (backend.awaiting == "database") wait = "waits for the database";
+  if (backend.awaiting == "port") wait = "waits for the port";
+  std::string next;
+  if (!backend.next_attempt_at.empty())
+    next = (wait.empty() ? "next attempt " : "at the latest ") + format_local_time(backend.next_attempt_at);
+  std::string left;
+  if (backend.state == "backoff" && backend.restarts_left && backend.restart_limit)
+    left = std::to_string(*backend.restarts_left) + " of " + std::to_string(*backend.restart_limit) +
+           " restarts left";
+  return joined({wait, next, left}, ", ");
+}
+
 std::string state_words(const BackendStatus& backend) {
   std::string words = backend.state.empty() ? "unknown" : backend.state;
   if (backend.state == "running" && !backend.health.empty() && backend.health != "unknown")
@@ -144,9 +161,7 @@ std::string state_words(const BackendStatus& backend) {
               backend.state == "degraded" || backend.state == "hung" ? backend.health_reason : ""},
              ", ");
   if (!why.empty()) words += " (" + why + ")";
-  if (backend.state == "backoff" && !backend.next_attempt_at.empty())
-    words += ", next attempt " + format_local_time(backend.next_attempt_at);
-  return words;
+  return joined({words, outlook(backend)}, ", ");
 }
 
 std::string restart_words(const BackendStatus& backend) {

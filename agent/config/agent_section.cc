@@ -1,9 +1,14 @@
 #include "agent/config/agent_section.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "agent/config/addresses.h"
+#include "agent/config/backend_environment.h"
 #include "agent/config/values.h"
 
 namespace codex {
@@ -13,6 +18,8 @@ namespace {
 constexpr std::uint64_t kSmallestLog = 1024;
 constexpr std::uint64_t kLargestLog = std::uint64_t{100} << 30;
 constexpr int kMostKeptLogs = 100;
+constexpr Duration kShortestHook = std::chrono::milliseconds(100);
+constexpr Duration kLongestHook = std::chrono::minutes(5);
 constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warning", "error"};
 
 Parsed<std::string> parse_level(std::string_view text) {
@@ -25,6 +32,27 @@ Parsed<std::string> parse_level(std::string_view text) {
 bool is_host_header(const std::string& text) {
   return is_host(text) || parse_listen_address(text).value.has_value() ||
          parse_listen_address(text + ":0").value.has_value();
+}
+
+EventHookConfig load_event_hook(TomlTable& table, LoadContext& context) {
+  EventHookConfig hook;
+  hook.command = table.texts("on_event").value_or(std::vector<std::string>{});
+  hook.timeout = table.duration("on_event_timeout", kShortestHook, kLongestHook).value_or(hook.timeout);
+  hook.directory = context.project_directory;
+  if (hook.command.empty()) return hook;
+  const std::string& program = hook.command.front();
+  if (program.empty()) {
+    table.error_at("on_event", "must begin with the name of a program");
+  } else if (program.find('/') != std::string::npos) {
+    const std::string path = (hook.directory / program).lexically_normal().string();
+    if (::access(path.c_str(), X_OK) != 0) {
+      context.findings.warn("on_event: " + escape_for_display(path, 256) + " cannot be executed: " +
+                            std::strerror(errno) + "; until that changes nobody is told of events");
+    }
+  }
+  hook.environment = compose_environment(context.process, Dotenv{}, {});
+  register_secrets(hook.environment, context.redactor);
+  return hook;
 }
 
 template <typename T>
@@ -70,6 +98,7 @@ AgentConfig load_agent_section(TomlTable table, const Dotenv& dotenv, LoadContex
   agent.log_level = table.parsed<std::string>("log_level", parse_level).value_or(agent.log_level);
   agent.log_level =
       from_environment("CODEX_AGENT_LOG_LEVEL", parse_level, dotenv, context).value_or(agent.log_level);
+  agent.on_event = load_event_hook(table, context);
   table.reject_unknown();
   return agent;
 }

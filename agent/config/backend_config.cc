@@ -19,6 +19,8 @@ constexpr Duration kLongest = std::chrono::hours(24);
 constexpr std::uint16_t kDefaultPort = 5000;
 constexpr std::uint64_t kSmallestLog = 1024;
 constexpr std::uint64_t kLargestLog = std::uint64_t{100} << 30;
+constexpr std::uint64_t kSmallestMemory = std::uint64_t{1} << 20;
+constexpr std::uint64_t kLargestMemory = std::uint64_t{1} << 44;
 constexpr int kMostKeptLogs = 100;
 
 // `npm run dev` -> ["npm", "run", "dev"], if splitting at blanks is all it takes and it can hold no secret.
@@ -197,6 +199,7 @@ class BackendReader {
     config_.output_keep =
         static_cast<int>(table_.whole("output_keep", 0, kMostKeptLogs).value_or(config_.output_keep));
     config_.collect_pss = table_.flag("collect_pss").value_or(config_.collect_pss);
+    config_.memory_limit_bytes = table_.size("memory_limit", kSmallestMemory, kLargestMemory);
   }
 
   void read_start_and_stop() {
@@ -225,6 +228,9 @@ class BackendReader {
     restart.max_delay = duration("max_delay", restart.max_delay);
     restart.stable_after = duration("stable_after", restart.stable_after);
     restart.retry_interval = duration("retry_interval", restart.retry_interval);
+    restart.reconnect_timeout = duration("reconnect_timeout", restart.reconnect_timeout);
+    restart.on_wrapper_idle = table.choice<WrapperIdleAction>("on_wrapper_idle", wrapper_idle_words())
+                                  .value_or(restart.on_wrapper_idle);
     restart.factor = table.number("factor", 1, 100).value_or(restart.factor);
     if (const auto limit = table.parsed<StartLimit>("start_limit", parse_start_limit)) {
       restart.start_limit = limit->count;
@@ -273,6 +279,12 @@ const std::vector<std::pair<std::string, RestartPolicy>>& restart_policy_words()
       {"always", RestartPolicy::kAlways},
       {"on_failure", RestartPolicy::kOnFailure},
       {"never", RestartPolicy::kNever}};
+  return words;
+}
+
+const std::vector<std::pair<std::string, WrapperIdleAction>>& wrapper_idle_words() {
+  static const std::vector<std::pair<std::string, WrapperIdleAction>> words = {
+      {"restart", WrapperIdleAction::kRestart}, {"wait", WrapperIdleAction::kWait}};
   return words;
 }
 

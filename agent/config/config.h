@@ -16,6 +16,10 @@
 namespace codex {
 
 enum class RestartPolicy { kAlways, kOnFailure, kNever };  ///< systemd.service(5), Restart=
+enum class WrapperIdleAction {
+  kRestart,
+  kWait
+};  ///< the application ended, nodemon lives: who starts it again
 enum class HangAction { kRestart, kReport };
 
 struct RestartConfig {
@@ -27,6 +31,9 @@ struct RestartConfig {
   Duration start_limit_interval = std::chrono::seconds(60);  ///< ... in this time; one more is `failed`
   Duration stable_after = std::chrono::seconds(10);          ///< uptime that forgets earlier failures
   Duration retry_interval = std::chrono::minutes(5);         ///< slow retry out of `failed`; 0 = never
+  WrapperIdleAction on_wrapper_idle = WrapperIdleAction::kRestart;
+  Duration reconnect_timeout{
+      0};  ///< after a database outage: time to become healthy, then one restart; 0 = off
 };
 
 struct BackendConfig {
@@ -50,6 +57,15 @@ struct BackendConfig {
   int output_keep = 5;
   std::filesystem::path pid_file;  ///< logs/server.pid
   bool collect_pss = false;
+  std::optional<std::uint64_t> memory_limit_bytes;  ///< of the whole tree
+};
+
+/// The command that gets every event; without a command there is none.
+struct EventHookConfig {
+  std::vector<std::string> command;  ///< argv, never a shell line; [agent] on_event
+  Duration timeout = std::chrono::seconds(10);
+  std::filesystem::path directory;                 ///< absolute: the project
+  std::map<std::string, std::string> environment;  ///< this process's, without the agent's own variables
 };
 
 struct AgentConfig {
@@ -60,6 +76,7 @@ struct AgentConfig {
   std::uint64_t log_max_bytes = 10 * 1024 * 1024;
   int log_keep = 5;
   std::string log_level = "info";
+  EventHookConfig on_event;
 };
 
 struct Config {

@@ -85,6 +85,8 @@ bool read_http_probe(const ProbeReading& reading, ProbeSpec& spec) {
     if (!parsed.value) table.error_at("url", "the URL " + parsed.error);
     spec.url = parsed.value.value_or(Secret());
   } else if (reading.backend.port) {
+    spec.own_listener = true;
+    spec.port = *reading.backend.port;
     spec.url = Secret("http://127.0.0.1:" + std::to_string(*reading.backend.port) + path.value_or("/health"));
   } else if (reading.enabled && table.present() && !table.has("url")) {
     table.error_at_key("", "probe \"" + spec.name + "\" needs a url, because the backend has no port");

@@ -27,6 +27,8 @@ void write_agent(const AgentConfig& agent, TomlWriter& out) {
   out.text("log_max_size", format_size(agent.log_max_bytes));
   out.number("log_keep", agent.log_keep);
   out.text("log_level", agent.log_level);
+  out.texts("on_event", agent.on_event.command);
+  out.text("on_event_timeout", format_duration(agent.on_event.timeout));
 }
 
 void write_named_texts(const std::vector<std::pair<std::string, std::string>>& texts, TomlWriter& out) {
@@ -113,6 +115,8 @@ void write_restart(const RestartConfig& restart, TomlWriter& out) {
            std::to_string(restart.start_limit) + " in " + format_duration(restart.start_limit_interval));
   out.text("stable_after", format_duration(restart.stable_after));
   out.text("retry_interval", format_duration(restart.retry_interval));
+  out.text("on_wrapper_idle", word_for(restart.on_wrapper_idle, wrapper_idle_words()));
+  out.text("reconnect_timeout", format_duration(restart.reconnect_timeout));
 }
 
 void write_backend(const BackendConfig& backend, TomlWriter& out) {
@@ -131,6 +135,7 @@ void write_backend(const BackendConfig& backend, TomlWriter& out) {
   out.number("output_keep", backend.output_keep);
   out.text("pid_file", backend.pid_file.string());
   out.flag("collect_pss", backend.collect_pss);
+  if (backend.memory_limit_bytes) out.text("memory_limit", format_size(*backend.memory_limit_bytes));
   if (!backend.own_environment.empty()) {
     out.table(path / "env");
     write_named_texts({backend.own_environment.begin(), backend.own_environment.end()}, out);

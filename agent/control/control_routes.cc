@@ -118,6 +118,11 @@ void add_control_routes(HttpRoutes& routes, ControlContext context) {
       return json_response(202, Json{{"operation", operation.id}});
     });
   }
+  routes.post("/v1/handover", [shared](const HttpRequest&) {
+    if (shared->shutting_down()) return error(409, "the agent is ending already; try again in a moment");
+    shared->hand_over();
+    return json_response(202, Json::object());
+  });
   routes.get(R"(/v1/operations/(\d+))",
              [shared](const HttpRequest& request) { return operation_response(request, *shared); });
   routes.get("/v1/events",

@@ -19,6 +19,9 @@
 ///   POST /v1/shutdown                         stop every backend, then end the agent; start and restart get
 ///   409 then
 ///       -> 202 {"operation": 17}
+///   POST /v1/handover                         -> 202; the agent ends at once and leaves its backends
+///   running, for the agent that asks. From then on commands get 409.
+///
 ///       -> 404 {"error": "no backend is named \"x\"; there are: api, web"}   400 {"error": ...}
 ///
 ///   GET /v1/operations/17?seen=N
@@ -48,6 +51,7 @@ struct ControlContext {
   SnapshotSource snapshot;
   std::function<bool()> shutting_down;                       ///< nothing may be started any more
   std::function<void(const Operation& operation)> shutdown;  ///< end the agent once `operation` is done
+  std::function<void()> hand_over;                           ///< end the agent, leave the backends
 };
 
 /// Adds the routes above to `routes`.

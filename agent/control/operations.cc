@@ -136,6 +136,8 @@ void Operations::settle(const Operation& operation, OperationResult& result) {
   if (!verdict.done && loop_.now() >= operation.deadline) {
     verdict = {true, kCommandFailed,
                "not " + std::string(stop ? "stopped" : "running") + " in time: " + result.backend->summary()};
+  } else if (verdict.done && !result.backend->saved()) {
+    return;  // What was answered must hold even if we are killed the next moment.
   }
   result.done = verdict.done;
   result.code = verdict.code;

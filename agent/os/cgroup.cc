@@ -58,20 +58,20 @@ std::optional<Cgroup> Cgroup::create(const std::string& name) {
   const auto path = find_cgroup2_path(*own);
   if (mount.empty() || path.empty()) return std::nullopt;
   const auto directory = mount / path.substr(1) / name;
-  // A group that has been killed once may kill whoever is born into it later (seen on Linux 6.18): start
-  // afresh, unless processes of an earlier agent live in it.
+  // Start afresh, see unspent(), unless processes of an earlier agent live in it.
   ::rmdir(directory.c_str());
-  if (::mkdir(directory.c_str(), 0755) < 0 && errno != EEXIST) return std::nullopt;
+  const bool made = ::mkdir(directory.c_str(), 0755) == 0;
+  if (!made && errno != EEXIST) return std::nullopt;
   UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   // Without cgroup.kill (Linux < 5.14) or the right to write it, the group would only look like help.
   const bool usable = fd && ::faccessat(fd.get(), "cgroup.kill", W_OK, AT_EACCESS) == 0 &&
                       ::faccessat(fd.get(), "cgroup.procs", W_OK, AT_EACCESS) == 0;
   if (!usable) return std::nullopt;
-  return Cgroup(directory, std::move(fd));
+  return Cgroup(directory, std::move(fd), made);
 }
 
-Cgroup::Cgroup(std::filesystem::path path, UniqueFd directory)
-    : path_(std::move(path)), directory_(std::move(directory)) {}
+Cgroup::Cgroup(std::filesystem::path path, UniqueFd directory, bool unspent)
+    : path_(std::move(path)), directory_(std::move(directory)), unspent_(unspent) {}
 
 Cgroup::~Cgroup() {
   if (directory_) ::rmdir(path_.c_str());
@@ -96,7 +96,8 @@ std::optional<Cgroup::Cpu> Cgroup::cpu() const {
   return Cpu{*user, *system};
 }
 
-void Cgroup::kill() const {
+void Cgroup::kill() {
+  unspent_ = false;
   const UniqueFd file(::openat(directory_.get(), "cgroup.kill", O_WRONLY | O_CLOEXEC));
   if (file) {
     // ENODEV means the group is gone, which is what was asked for.

@@ -32,12 +32,16 @@ class Cgroup {
   [[nodiscard]] int fd() const { return directory_.get(); }
   [[nodiscard]] std::vector<pid_t> pids() const;
   [[nodiscard]] std::optional<Cpu> cpu() const;
-  void kill() const;  ///< SIGKILL to every member, frozen ones too; ones that are just being forked included
+  /// Whether a new generation may be born into it. A group that has been killed once may kill whoever is born
+  /// into it later (seen on Linux 6.18), and what became of one that an earlier agent made is not known.
+  [[nodiscard]] bool unspent() const { return unspent_; }
+  void kill();  ///< SIGKILL to every member, frozen ones too; ones that are just being forked included
 
  private:
-  Cgroup(std::filesystem::path path, UniqueFd directory);
+  Cgroup(std::filesystem::path path, UniqueFd directory, bool unspent);
   std::filesystem::path path_;
   UniqueFd directory_;
+  bool unspent_;
 };
 
 /// Where cgroup2 is mounted according to the text of /proc/self/mountinfo; "" if nowhere.

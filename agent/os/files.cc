@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <stdexcept>
 #include <system_error>
 
@@ -99,21 +98,15 @@ std::optional<std::string> read_proc_file(int directory_fd, const char* name, st
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, int mode) {
   const auto directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const UniqueFd directory_fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory_fd) throw_for("open", directory, errno);
-
-  std::string name = (directory / ("." + path.filename().string() + ".XXXXXX")).string();
-  const UniqueFd fd(::mkostemp(name.data(), O_CLOEXEC));
+  std::string name = (directory / ("." + path.filename().string() + ".new")).string();
+  ::unlink(name.c_str());  // of a writer that was killed
+  const UniqueFd fd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) throw_for("create", name, errno);
   TemporaryName temporary(std::move(name));
   if (::fchmod(fd.get(), static_cast<mode_t>(mode)) != 0) throw_for("fchmod", temporary.path(), errno);
   write_all(fd.get(), content, temporary.path());
-  if (::fsync(fd.get()) != 0) throw_for("fsync", temporary.path(), errno);
   if (::rename(temporary.path().c_str(), path.c_str()) != 0) throw_for("rename to", path, errno);
   temporary.keep();
-  // Without this the new name itself may be lost with the power. EINVAL: the file system cannot sync a
-  // directory.
-  if (::fsync(directory_fd.get()) != 0 && errno != EINVAL) throw_for("fsync", directory, errno);
 }
 
 void make_private_directory(const std::filesystem::path& path) {

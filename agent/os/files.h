@@ -18,8 +18,10 @@ std::string read_regular_file(const std::filesystem::path& path, std::size_t max
 std::optional<std::string> read_proc_file(int directory_fd, const char* name,
                                           std::size_t max_bytes = 1 << 16);
 
-/// Replaces `path` by `content`: temporary file in the same directory, fsync, rename, so that a reader sees
-/// the old or the new content, never half of it. May block: call it from a Worker. Throws std::system_error.
+/// Replaces `path` by `content`: a new file `.NAME.new` in the same directory, then rename(2), so that
+/// whoever reads sees the old or the new content and never half of it, even if we are killed. No fsync(2):
+/// what we write this way means nothing after a crash of the whole machine. One writer at a time. May block:
+/// call it from a Worker. Throws std::system_error.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, int mode = 0600);
 
 /// Makes `path` and its parents; the last one gets mode 0700 and must be ours. Throws with a message that

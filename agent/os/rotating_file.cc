@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <functional>
 #include <mutex>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "agent/os/clock.h"
 #include "agent/os/unique_fd.h"
@@ -35,11 +37,18 @@ std::size_t whole_lines_within(std::string_view text, std::uint64_t room) {
   return end == std::string_view::npos ? 0 : end + 1;
 }
 
+/// Where a file ends: device, inode, size. One small write(2), so a mark in a file is never half of it.
+using End = std::array<std::uint64_t, 3>;
+
+End end_of(const struct stat& file) {
+  return {file.st_dev, file.st_ino, static_cast<std::uint64_t>(file.st_size)};
+}
+
 }  // namespace
 
 /// Everything below `mutex` is shared with append(); everything above belongs to the worker's thread.
 struct RotatingFile::State : std::enable_shared_from_this<State> {
-  std::filesystem::path path;
+  std::filesystem::path path, mark;
   std::uint64_t max_bytes = 0;
   int keep = 0;
   std::function<bool(std::function<void()>)> submit;
@@ -55,6 +64,7 @@ struct RotatingFile::State : std::enable_shared_from_this<State> {
 
   std::mutex mutex;
   std::string pending;
+  std::vector<std::function<void()>> dones;  ///< of `pending`
   bool scheduled = false;
   RotatingFileStats stats;
 
@@ -63,10 +73,12 @@ struct RotatingFile::State : std::enable_shared_from_this<State> {
   void drain() {
     for (;;) {
       std::string batch;
+      std::vector<std::function<void()>> written;
       {
         const std::lock_guard lock(mutex);
         batch.swap(pending);
-        if (batch.empty()) {
+        written.swap(dones);
+        if (batch.empty() && written.empty()) {
           scheduled = false;
           return;
         }
@@ -76,6 +88,8 @@ struct RotatingFile::State : std::enable_shared_from_this<State> {
       } catch (const std::bad_alloc&) {  // A moment without memory must not end the writing for good.
         drop(batch.size());
       }
+      for (const auto& done : written) done();
+      if (last_byte != '\n' && !torn) mark_end();
       if (submit([self = shared_from_this()] { self->drain(); })) return;
     }
   }
@@ -162,9 +176,35 @@ struct RotatingFile::State : std::enable_shared_from_this<State> {
     if (::fstat(fd.get(), &opened) != 0) return give_up_for_now("fstat", errno);
     if (!S_ISREG(opened.st_mode) && !S_ISCHR(opened.st_mode)) return give_up_for_now("append to", EINVAL);
     size = S_ISREG(opened.st_mode) ? static_cast<std::uint64_t>(opened.st_size) : 0;
-    torn = false;
-    last_byte = '\n';
+    last_byte = size > 0 ? read_last_byte() : '\n';
+    torn = last_byte != '\n' && !is_marked();
     return true;
+  }
+
+  /// '\n' if it cannot be read.
+  char read_last_byte() const {
+    constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    const UniqueFd reader(::openat(directory_fd.get(), name.c_str(), kFlags));
+    char last = '\n';
+    if (!reader || ::pread(reader.get(), &last, 1, static_cast<off_t>(size) - 1) != 1) return '\n';
+    return last;
+  }
+
+  /// After the bytes were told to be written: a process killed in between rather ends a line too many.
+  void mark_end() const {
+    struct stat now {};
+    if (mark.empty() || !fd || ::fstat(fd.get(), &now) != 0) return;
+    const UniqueFd writer(
+        ::open(mark.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+    const End end = end_of(now);
+    [[maybe_unused]] const ssize_t n = ::pwrite(writer.get(), end.data(), sizeof end, 0);
+  }
+
+  bool is_marked() const {
+    const UniqueFd reader(
+        mark.empty() ? -1 : ::open(mark.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    End end{};
+    return reader && ::pread(reader.get(), end.data(), sizeof end, 0) == sizeof end && end == end_of(opened);
   }
 
   static bool make_directories(const std::filesystem::path& wanted) {
@@ -219,18 +259,27 @@ RotatingFile::RotatingFile(Worker& worker, std::filesystem::path path, std::uint
   state_->submit = worker.submitter();
 }
 
-void RotatingFile::append(std::string bytes) {
+void RotatingFile::continue_lines(std::filesystem::path mark) {
   const std::lock_guard lock(state_->mutex);
-  if (bytes.size() > kMaxPending - std::min(kMaxPending, state_->pending.size())) {
-    state_->stats.bytes_dropped += bytes.size();
-    state_->stats.last_error = "write " + state_->path.string() + ": the disk does not keep up";
-  } else {
-    state_->pending += bytes;
+  state_->mark = std::move(mark);
+}
+
+void RotatingFile::append(std::string bytes, std::function<void()> done) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (bytes.size() > kMaxPending - std::min(kMaxPending, state_->pending.size())) {
+      state_->stats.bytes_dropped += bytes.size();
+      state_->stats.last_error = "write " + state_->path.string() + ": the disk does not keep up";
+    } else {
+      state_->pending += bytes;
+      if (done) state_->dones.push_back(std::exchange(done, {}));
+    }
+    // Should the mailbox be full, the next append() asks again.
+    if (!state_->scheduled) {
+      state_->scheduled = state_->submit([state = state_] { state->drain(); });
+    }
   }
-  // Should the mailbox be full, the next append() asks again.
-  if (!state_->scheduled) {
-    state_->scheduled = state_->submit([state = state_] { state->drain(); });
-  }
+  if (done) done();
 }
 
 RotatingFileStats RotatingFile::stats() const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,7 @@ struct RotatingFileStats {
 /// dropped and counted, and writing resumes by itself when the disk is well again. The file is opened
 /// with O_NOFOLLOW|O_CLOEXEC|O_APPEND, mode 0640, and opened again when it was renamed or removed. A
 /// directory that is replaced by a symbolic link while we run is refused. At most 4 MiB wait for the disk.
+/// Half a line at the file's end, which a killed process left, is ended before anything is appended.
 /// append() and stats() may be called from any thread. The object may die before the Worker has written all.
 class RotatingFile {
  public:
@@ -30,7 +32,13 @@ class RotatingFile {
   /// is opened before the first append().
   RotatingFile(Worker& worker, std::filesystem::path path, std::uint64_t max_bytes, int keep);
 
-  void append(std::string bytes);
+  /// Lines that are unfinished on purpose are continued by the next process too: `mark` is a small private
+  /// file that says where the last one ends. Its directory must exist. Before the first append().
+  void continue_lines(std::filesystem::path mark);
+
+  /// `done`: called once when all of `bytes` and whatever was appended before is written or dropped; on the
+  /// Worker's thread right after the write, or by append() itself when it drops them. Must not throw.
+  void append(std::string bytes, std::function<void()> done = {});
   [[nodiscard]] RotatingFileStats stats() const;
   [[nodiscard]] const std::filesystem::path& path() const;
 

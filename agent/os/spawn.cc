@@ -2,16 +2,23 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/sched.h>
+#include <linux/futex.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
+#include <memory>
+#include <system_error>
+#include <thread>
 
 #include "agent/os/check.h"
+#include "agent/os/clone_in_place.h"
 
 namespace codex {
 
@@ -24,13 +31,40 @@ struct Report {
   int error;
 };
 
-/// Everything the child needs, made before fork: after it only async-signal-safe calls are allowed
-/// (signal-safety(7)), because the worker threads may hold locks.
-struct Prepared {
+/// Where the child starts; a few frames are all it needs.
+constexpr std::size_t kStackBytes = 64 << 10;
+
+/// As long as we wait for the exec of a program on a file system that answers.
+constexpr timespec kExecPatience{0, 20'000'000};
+
+/// Everything the child needs, made beforehand and owned here: it runs in our memory, at the same time as we
+/// do, so it may neither allocate nor take a lock nor use errno. Lives until the child is in its own memory.
+struct Launch {
   std::string program;
+  std::vector<std::string> command, environment;
+  std::string directory;
   std::vector<char*> argv, envp;
-  std::vector<std::string> environment;
   UniqueFd null_fd;
+  int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1, report_fd = -1;
+  std::optional<rlimit> open_files;
+  int pidfd = -1;
+  /// The child's pid; the kernel makes it 0, and wakes who waits for that, when the child has left our memory
+  /// by exec or exit (CLONE_CHILD_CLEARTID).
+  pid_t in_our_memory = 0;
+  std::unique_ptr<std::byte[]> stack;
+
+  [[nodiscard]] bool has_left() { return __atomic_load_n(&in_our_memory, __ATOMIC_ACQUIRE) == 0; }
+
+  /// Returns has_left(). No `patience` is patience without end.
+  bool wait_until_left(const timespec* patience) {
+    while (const pid_t pid = __atomic_load_n(&in_our_memory, __ATOMIC_ACQUIRE)) {
+      if (::syscall(SYS_futex, &in_our_memory, FUTEX_WAIT, pid, patience, nullptr, 0) < 0 &&
+          errno == ETIMEDOUT) {
+        break;
+      }
+    }
+    return has_left();
+  }
 };
 
 std::string describe(const SpawnRequest& request, Stage stage, int error) {
@@ -39,13 +73,13 @@ std::string describe(const SpawnRequest& request, Stage stage, int error) {
     case Stage::kSession:
       return "setsid failed: " + why;
     case Stage::kStdio:
-      return "its output could not be attached: " + why;
+      return "its input and output could not be attached: " + why;
     case Stage::kDirectory:
       return "cannot enter its working directory " + request.directory.string() + ": " + why +
              ". Create it or set `directory`.";
     case Stage::kExec:
-      return "cannot execute " + request.command.front() + ": " + why +
-             ". Check `command`, its permissions and its first line (#!).";
+      return "cannot execute " + request.command.front() + ": " + why + ". Check `" + request.setting +
+             "`, its permissions and its first line (#!).";
   }
   return why;
 }
@@ -84,66 +118,100 @@ std::string find_program(const SpawnRequest& request) {
     }
     begin = end + 1;
   }
-  throw SpawnError{
-      "exec", ENOENT,
-      "command `" + name + "` was not found in PATH (" + list + "). Install it, or set `command`."};
+  throw SpawnError{"exec", ENOENT,
+                   "command `" + name + "` was not found in PATH (" + list + "). Install it, or set `" +
+                       request.setting + "`."};
 }
 
-Prepared prepare(const SpawnRequest& request) {
-  Prepared prepared;
-  prepared.program = find_program(request);
-  for (const auto& argument : request.command) prepared.argv.push_back(const_cast<char*>(argument.c_str()));
-  prepared.argv.push_back(nullptr);
-  for (const auto& [name, value] : request.environment) prepared.environment.push_back(name + "=" + value);
-  for (auto& entry : prepared.environment) prepared.envp.push_back(entry.data());
-  prepared.envp.push_back(nullptr);
-  prepared.null_fd = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (!prepared.null_fd)
+std::unique_ptr<Launch> prepare(const SpawnRequest& request, int report_fd) {
+  auto launch = std::make_unique<Launch>();
+  launch->program = find_program(request);
+  launch->command = request.command;
+  launch->directory = request.directory.string();
+  for (const auto& [name, value] : request.environment) launch->environment.push_back(name + "=" + value);
+  for (auto& argument : launch->command) launch->argv.push_back(argument.data());
+  launch->argv.push_back(nullptr);
+  for (auto& entry : launch->environment) launch->envp.push_back(entry.data());
+  launch->envp.push_back(nullptr);
+  launch->null_fd = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (!launch->null_fd)
     throw SpawnError{"stdio", errno, std::string("cannot open /dev/null: ") + std::strerror(errno)};
-  return prepared;
+  launch->stdin_fd = request.stdin_fd >= 0 ? request.stdin_fd : launch->null_fd.get();
+  launch->stdout_fd = request.stdout_fd;
+  launch->stderr_fd = request.stderr_fd;
+  launch->report_fd = report_fd;
+  launch->open_files = request.open_files;
+  launch->stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
+  return launch;
 }
 
-[[noreturn]] void run_child(const SpawnRequest& request, const Prepared& prepared, int report_fd) {
-  const auto fail = [&](Stage stage) {
-    const Report report{stage, errno};
-    [[maybe_unused]] const auto n = ::write(report_fd, &report, sizeof report);
-    ::_exit(127);
-  };
-  struct sigaction action {};
-  action.sa_handler = SIG_DFL;
-  for (int number = 1; number < NSIG; ++number) ::sigaction(number, &action, nullptr);
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+long as_long(const void* pointer) {
+  return reinterpret_cast<long>(pointer);
+}
 
-  if (::setsid() < 0) fail(Stage::kSession);
-  if (::dup2(prepared.null_fd.get(), 0) < 0 || ::dup2(request.stdout_fd, 1) < 0 ||
-      ::dup2(request.stderr_fd, 2) < 0) {
-    fail(Stage::kStdio);
+/// dup2(2), which not every architecture has.
+long attach(int from, int to) {
+  return from == to ? raw_syscall(SYS_fcntl, to, F_SETFD, 0) : raw_syscall(SYS_dup3, from, to, 0);
+}
+
+/// Runs in the child. Only raw_syscall() from here on.
+void run_child(void* argument) {
+  const auto& launch = *static_cast<const Launch*>(argument);
+  const auto check = [&](Stage stage, long result) {
+    if (result >= 0) return;
+    const Report report{stage, static_cast<int>(-result)};
+    raw_syscall(SYS_write, launch.report_fd, as_long(&report), sizeof report);
+    raw_syscall(SYS_exit_group, 127);
+  };
+  // The kernel's own struct sigaction and sigset_t: all zero is SIG_DFL, or no signal.
+  constexpr long kSignalSetBytes = 8;
+  const std::array<long, 4> zero{};
+  for (int number = 1; number < NSIG; ++number) {
+    raw_syscall(SYS_rt_sigaction, number, as_long(zero.data()), 0, kSignalSetBytes);
   }
+  raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, as_long(zero.data()), 0, kSignalSetBytes);
+
+  check(Stage::kSession, raw_syscall(SYS_setsid));
+  check(Stage::kStdio, attach(launch.stdin_fd, 0));
+  check(Stage::kStdio, attach(launch.stdout_fd, 1));
+  check(Stage::kStdio, attach(launch.stderr_fd, 2));
   // Marks rather than closes, so that the report pipe lives until exec.
-  if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) fail(Stage::kStdio);
-  if (request.open_files) ::setrlimit(RLIMIT_NOFILE, &*request.open_files);
-  if (::chdir(request.directory.c_str()) < 0) fail(Stage::kDirectory);
-  ::execve(prepared.program.c_str(), prepared.argv.data(), prepared.envp.data());
-  fail(Stage::kExec);
-  ::_exit(127);
+  check(Stage::kStdio, raw_syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC));
+  if (launch.open_files) raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, as_long(&*launch.open_files), 0);
+  check(Stage::kDirectory, raw_syscall(SYS_chdir, as_long(launch.directory.c_str())));
+  check(Stage::kExec, raw_syscall(SYS_execve, as_long(launch.program.c_str()), as_long(launch.argv.data()),
+                                  as_long(launch.envp.data())));
+}
+
+/// For a file system that does not answer: somebody else keeps the child's memory, and we go on.
+void keep_until_left(std::unique_ptr<Launch> launch) {
+  Launch* const kept = launch.release();
+  try {
+    std::thread([kept] {
+      kept->wait_until_left(nullptr);
+      delete kept;
+    }).detach();
+  } catch (const std::system_error&) {
+    // No thread to be had: the child may still need it, so it stays.
+  }
 }
 
 }  // namespace
 
 SpawnedProcess spawn(const SpawnRequest& request) {
-  const Prepared prepared = prepare(request);
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) < 0) {
     throw SpawnError{"fork", errno, std::string("pipe2: ") + std::strerror(errno)};
   }
   UniqueFd read_end(ends[0]), write_end(ends[1]);
+  auto launch = prepare(request, write_end.get());
 
-  int pidfd = -1;
   clone_args args{};
-  args.flags = CLONE_PIDFD;
-  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  args.flags = CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&launch->pidfd);
+  args.parent_tid = args.child_tid = reinterpret_cast<std::uint64_t>(&launch->in_our_memory);
+  args.stack = reinterpret_cast<std::uint64_t>(launch->stack.get());
+  args.stack_size = kStackBytes;
   args.exit_signal = SIGCHLD;
   if (request.cgroup_fd >= 0) {
     args.flags |= CLONE_INTO_CGROUP;
@@ -153,16 +221,17 @@ SpawnedProcess spawn(const SpawnRequest& request) {
   sigset_t all, previous;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &previous);
-  const long pid = ::syscall(SYS_clone3, &args, sizeof args);
-  if (pid == 0) run_child(request, prepared, write_end.get());
-  const int error = errno;
+  const long pid = clone_in_place(args, run_child, launch.get());
+  UniqueFd pidfd(launch->pidfd);
+  if (pid > 0 && kSharesMemory && !launch->wait_until_left(&kExecPatience))
+    keep_until_left(std::move(launch));
   pthread_sigmask(SIG_SETMASK, &previous, nullptr);
   if (pid < 0) {
-    throw SpawnError{"fork", error,
-                     std::string("cannot start a process: ") + std::strerror(error) +
+    throw SpawnError{"fork", static_cast<int>(-pid),
+                     std::string("cannot start a process: ") + std::strerror(static_cast<int>(-pid)) +
                          ". Check limits (ulimit -u, pids.max) and memory."};
   }
-  return SpawnedProcess{static_cast<pid_t>(pid), UniqueFd(pidfd), std::move(read_end)};
+  return SpawnedProcess{static_cast<pid_t>(pid), std::move(pidfd), std::move(read_end)};
 }
 
 std::optional<SpawnError> read_spawn_error(int exec_pipe, const SpawnRequest& request) {

@@ -24,6 +24,8 @@ struct SpawnRequest {
   int stderr_fd = -1;                              ///< becomes fd 2
   int cgroup_fd = -1;                              ///< cgroup v2 directory to be born in; -1 = ours
   std::optional<rlimit> open_files;                ///< RLIMIT_NOFILE of the child, if it is not to be ours
+  int stdin_fd = -1;                               ///< becomes fd 0; -1 = /dev/null
+  std::string setting = "command";                 ///< what configures the command, for messages
 };
 
 /// Why a child could not become the program.
@@ -41,10 +43,11 @@ struct SpawnedProcess {
   UniqueFd exec_pipe;
 };
 
-/// Starts a child in its own session with default signal dispositions, an empty mask, stdin /dev/null and no
-/// descriptor above 2 (clone3(2) with CLONE_PIDFD and CLONE_INTO_CGROUP, close_range(2)). Does not wait for
-/// exec: a frozen file system must not freeze us. Throws SpawnError if not even fork worked or the command
-/// cannot be found. Loop thread only: PR_SET_PDEATHSIG and friends follow the spawning thread.
+/// Starts a child in its own session with default signal dispositions, an empty mask and no
+/// descriptor above 2 (clone3(2) with CLONE_PIDFD and CLONE_INTO_CGROUP, close_range(2)). The child runs in
+/// our memory until exec (clone_in_place.h): to copy it, only to throw it away, took longer than exec itself.
+/// Waits for exec some 20 ms at most: a frozen file system must not freeze us. Throws SpawnError if not even
+/// fork worked or the command cannot be found. Loop thread only.
 SpawnedProcess spawn(const SpawnRequest& request);
 
 /// Reads what the exec pipe holds once it is readable. nullopt = exec succeeded.

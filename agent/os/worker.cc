@@ -1,5 +1,6 @@
 #include "agent/os/worker.h"
 
+#include <sched.h>
 #include <sys/prctl.h>
 
 #include <chrono>
@@ -57,6 +58,9 @@ struct Worker::State {
 
   void run() {
     prctl(PR_SET_NAME, name.c_str());  // The kernel cuts it at 15 bytes.
+    // A job must not push the loop, which has just posted it and goes on, off its processor (sched(7)).
+    const sched_param none{};
+    ::sched_setscheduler(0, SCHED_BATCH, &none);
     for (;;) {
       std::function<void()> job;
       {

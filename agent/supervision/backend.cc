@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "agent/os/kernel_counters.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
 #include "agent/supervision/pid_file.h"
@@ -30,6 +31,11 @@ std::vector<StartupPhase> needed_phases(const BackendConfig& config) {
   return phases;
 }
 
+/// What we write ourselves is no change of the project.
+std::vector<std::filesystem::path> own_files(const BackendConfig& config, const BackendServices& services) {
+  return {config.output_file, config.pid_file, services.log_file, services.state_directory};
+}
+
 }  // namespace
 
 Backend::Backend(const BackendConfig& config, BackendServices services, std::function<void()> changed)
@@ -44,15 +50,14 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
                sample();
                follow_startup();
              },
-             [this](const SpawnError& error) {
-               problem_ = "Server could not be started: " + error.message;
-               handle({EventType::kSpawnFailed, {}, {}, error.stage == "fork"});
-             },
+             [this](const SpawnError& error) { spawn_failed(error); },
              [this](const ExitStatus& status) { exited(status); }}),
       stopper_(services.loop, tree_, services.sock_diag, config.port,
-               {[this] { handle({EventType::kTreeEmpty}); },
+               {[this](bool port_free) {
+                  if (port_free) port_seen_free_ = services_.loop.now();
+                  handle({EventType::kTreeEmpty});
+                },
                 [this](const std::string& signal) { record_.stop_signal(signal); }}),
-      stop_mark_(services.disk, services.state_directory / (config.name + ".stopping")),
       output_file_(services.disk, config.output_file, config.output_max_bytes, config.output_keep),
       output_(services.loop, services.redactor, output_file_, services.state_directory, config.name),
       sampler_(config.collect_pss),
@@ -65,12 +70,26 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
           [this](std::size_t) {
             follow_startup();
             follow_health();
+            follow_awaited();
           }),
+      memory_(config.memory_limit_bytes),
+      reconnect_(config.restart.reconnect_timeout),
+      server_(services.loop, [this] { look_for_idle_wrapper(); }),
+      change_(services.loop, services.walker, config.directory, own_files(config, services),
+              {[this] { unblock(); }, [this] { change_limited(); }}),
       state_timer_(
           services.loop, "state", [this] { timer(); }, Priority::kUrgent),
       listen_timer_(services.loop, "listen", [this] { follow_startup(); }),
       sample_timer_(
-          services.loop, "sample", [this] { sample(); }, Priority::kNormal, milliseconds(20)) {
+          services.loop, "sample", [this] { sample(); }, Priority::kNormal, milliseconds(20)),
+      idle_timer_(services.loop, "idle_wrapper", [this] { look_for_idle_wrapper(); }),
+      await_timer_(services.loop, "await", [this] { follow_awaited(); }) {
+  if (const auto earlier = services_.state.earlier(config_.name)) {
+    generation_ = earlier->generation;
+    told_to_end_ = earlier->stopping;
+    record_.restore(earlier->history);
+    lifecycle_.budget().restore(earlier->budget);
+  }
   if (config_.port) port_.emplace(*config_.port, services_.sock_diag, tree_, services_.redactor);
   if (tree_.find_leftovers()) {
     services_.log.warning(LogLine("leftovers_found")
@@ -83,9 +102,14 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
 
 void Backend::start() {
   services_.log.info(LogLine("start_requested").kv("backend", config_.name).str());
+  begin_start(false);
+}
+
+void Backend::begin_start(bool resumed) {
   Event event{EventType::kStart};
+  event.resumed = resumed;
   event.leftovers = !tree_.members().empty();
-  event.adoptable = !stop_mark_.inherited() && tree_.adoptable();
+  event.adoptable = !told_to_end_ && tree_.adoptable();
   handle(event);
 }
 
@@ -98,9 +122,23 @@ void Backend::stop() {
 
 void Backend::restart() {
   services_.log.info(LogLine("restart_requested").kv("backend", config_.name).str());
-  Event event{EventType::kRestart, {}, Cause::kRestartCommand};
+  Event event{EventType::kRestart, Cause::kRestartCommand};
   event.leftovers = !tree_.members().empty();
   handle(event);
+}
+
+void Backend::resume(bool otherwise, bool spawning) {
+  const auto earlier = services_.state.earlier(config_.name);
+  const bool alive = !tree_.members().empty();
+  // What lives and of which nothing is known was not stopped by anybody.
+  const bool wanted = earlier ? earlier->desired_running : otherwise || alive;
+  if (wanted && (spawning || alive)) begin_start(true);
+  if (!wanted && alive) stop();
+}
+
+void Backend::release() {
+  prober_.stop();
+  output_.hand_over([this] { released_ = true; });
 }
 
 void Backend::timer() {
@@ -113,7 +151,7 @@ void Backend::timer() {
 bool Backend::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) {
   if (!tree_.on_reaped(pid, status)) return false;
   sampler_.add_reaped(usage);
-  stopper_.check();
+  stopper_.member_gone();
   return true;
 }
 
@@ -132,12 +170,19 @@ void Backend::handle(Event event) {
       if (attempt("action", [&] { carry_out(action); }) || !starts) continue;
       // Half a start is a failed one: whatever lives of it is taken down, or there is nothing to take down.
       problem_ = "Server could not be started: " + problem_;
-      handle(tree_.leader() ? Event{EventType::kExited, ExitStatus{false, 0, 0, false}}
-                            : Event{EventType::kSpawnFailed, {}, {}, true});
+      Event failed{tree_.leader() ? EventType::kExited : EventType::kSpawnFailed, Cause::kCrash};
+      failed.transient = true;
+      handle(failed);
     }
   }
   handling_ = false;
+  save_state();
   changed_();
+}
+
+void Backend::save_state() {
+  services_.state.save(config_.name, {lifecycle_.desired_running(), lifecycle_.state() == State::kStopping,
+                                      generation_, lifecycle_.budget().history(), record_.history()});
 }
 
 /// One step on its own, so that its failure keeps no other step from being done. Its error is in problem_
@@ -161,8 +206,7 @@ void Backend::carry_out(const Action& action) {
     case ActionType::kAdopt:
       return adopt();
     case ActionType::kStopTree:
-      stop_mark_.set();
-      return stopper_.stop(config_.stop_signal);
+      return begin_stop();
     case ActionType::kKillTree:
       return kill_tree();
     case ActionType::kArmTimer:
@@ -172,6 +216,17 @@ void Backend::carry_out(const Action& action) {
     case ActionType::kCountRestart:
       return record_.restarted(action.cause);
   }
+}
+
+/// What an operator wants stopped stays stopped, whatever happens to this agent: the wish is written down
+/// before the first signal goes out. A restart has no such haste; should we die in it, it is a start for the
+/// next agent.
+void Backend::begin_stop() {
+  if (lifecycle_.desired_running()) return stopper_.stop(config_.stop_signal);
+  save_state();
+  services_.state.when_saved([this] {
+    if (lifecycle_.state() == State::kStopping) stopper_.stop(config_.stop_signal);
+  });
 }
 
 void Backend::kill_tree() {
@@ -186,7 +241,7 @@ void Backend::kill_tree() {
 }
 
 void Backend::spawn() {
-  if (port_) {
+  if (port_ && port_seen_free_ != services_.loop.now()) {  // Else it was looked at in this very turn.
     if (auto stranger = port_->describe_stranger()) {
       problem_ = std::move(*stranger);
       handle({EventType::kPortTaken});
@@ -205,19 +260,20 @@ void Backend::spawn() {
                        services_.inherited_open_files};
   begun_at_ = Clock::now();
   startup_.emplace(begun_at_, needed_phases(config_));
+  begin_generation();
   try {
     tree_.spawn(std::move(request), ++generation_);
   } catch (const SpawnError& error) {
-    problem_ = "Server could not be started: " + error.message;
-    handle({EventType::kSpawnFailed, {}, {}, error.stage == "fork"});
+    spawn_failed(error);
     return;
   }
   problem_.clear();
-  stop_mark_.clear();
+  told_to_end_ = false;
   adopted_ = false;
   record_.started();
   started_at_ = std::chrono::system_clock::now();
   prober_.begin_generation();
+  oom_kills_ = kernel_oom_kills();
   arm_listen_timer();
   announce_pid();
   services_.log.info(LogLine("spawned")
@@ -227,13 +283,32 @@ void Backend::spawn() {
                          .str());
 }
 
+/// What is remembered of the last generation says nothing about the next one.
+void Backend::begin_generation() {
+  output_.forget_last_lines();
+  wrapper_.begin_generation();
+  memory_.begin_generation();
+  reconnect_ = ReconnectWatch(config_.restart.reconnect_timeout);
+  server_.follow(std::nullopt);
+}
+
+void Backend::spawn_failed(const SpawnError& error) {
+  problem_ = "Server could not be started: " + error.message;
+  Event event{EventType::kSpawnFailed, Cause::kExecError};
+  event.transient = error.stage == "fork";
+  if (!event.transient) record_.diagnosed(Cause::kExecError);
+  handle(event);
+}
+
 void Backend::adopt() {
   const auto leftover = tree_.adoptable();
   if (!leftover || !tree_.adopt(*leftover)) {  // It ended a moment ago.
-    handle({EventType::kExited, ExitStatus{false, 0, 0, false}});
+    handle({EventType::kExited, Cause::kCrash});
     return;
   }
   problem_.clear();
+  begin_generation();
+  output_.adopt(leftover->leader.pid);
   generation_ = leftover->generation;
   adopted_ = true;
   started_at_ = wall_time_of(leftover->leader.start_ticks);
@@ -249,21 +324,6 @@ void Backend::adopt() {
                          .kv("generation", generation_)
                          .str());
   follow_startup();
-}
-
-void Backend::exited(const ExitStatus& status) {
-  output_.drain();
-  record_.exited(status, std::chrono::system_clock::now());
-  services_.log.info(LogLine("exited")
-                         .kv("backend", config_.name)
-                         .kv("generation", generation_)
-                         .kv("how", record_.describe_last_exit())
-                         .str());
-  if (lifecycle_.state() == State::kStarting || lifecycle_.state() == State::kRunning) {
-    record_.trouble(services_.loop.now());
-    problem_ = "Server process died unexpectedly: " + record_.describe_last_exit() + ".";
-  }
-  handle({EventType::kExited, status});
 }
 
 }  // namespace codex

@@ -7,21 +7,27 @@
 #include <string>
 
 #include "agent/config/config.h"
+#include "agent/os/change_watch.h"
 #include "agent/os/event_loop.h"
 #include "agent/os/rotating_file.h"
 #include "agent/supervision/backend_record.h"
 #include "agent/supervision/child_output.h"
 #include "agent/supervision/event_history.h"
+#include "agent/supervision/exit_diagnosis.h"
 #include "agent/supervision/health.h"
 #include "agent/supervision/lifecycle.h"
 #include "agent/supervision/logger.h"
+#include "agent/supervision/memory_guard.h"
 #include "agent/supervision/port_watch.h"
 #include "agent/supervision/prober.h"
 #include "agent/supervision/process_tree.h"
+#include "agent/supervision/reconnect_watch.h"
 #include "agent/supervision/resource_sampler.h"
+#include "agent/supervision/server_watch.h"
 #include "agent/supervision/startup.h"
-#include "agent/supervision/stop_mark.h"
+#include "agent/supervision/state_file.h"
 #include "agent/supervision/tree_stopper.h"
+#include "agent/supervision/wrapper_watch.h"
 #include "exporters/snapshot.h"
 
 namespace codex {
@@ -32,11 +38,14 @@ struct BackendServices {
   SockDiag& sock_diag;
   Worker& disk;
   Worker& resolver;
+  Worker& walker;  ///< for walks through a project's directories, which may take long
   CurlMulti& curl;
   const Redactor& redactor;
   Logger& log;
   EventHistory& events;
+  StateFile& state;
   std::filesystem::path state_directory;
+  std::filesystem::path log_file;  ///< the agent's own
   std::string agent_id;  ///< tells this agent's processes from another's, also after a restart of the agent
   bool use_cgroup = true;
   std::optional<rlimit> inherited_open_files;  ///< RLIMIT_NOFILE that children get back
@@ -53,6 +62,18 @@ class Backend {
   void start();
   void stop();
   void restart();
+
+  /// Brings it into the state that the operators wanted when the last agent was killed; `otherwise` is wanted
+  /// if none was. Without `spawning` only what lives is taken over or down.
+  void resume(bool otherwise, bool spawning);
+
+  /// What the last command and everything since has led to would survive the agent's death.
+  [[nodiscard]] bool saved() const { return services_.state.settled(); }
+
+  /// The agent is about to end and leaves everything as it is, for the next one. released(): that has no
+  /// further use for this agent.
+  void release();
+  [[nodiscard]] bool released() const { return released_; }
 
   /// The reaper's report; true if the process was this backend's.
   bool on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage);
@@ -80,7 +101,24 @@ class Backend {
   void arm_listen_timer();
   void follow_startup();
   void follow_health();
+  void begin_start(bool resumed);
+  void begin_stop();
+  void begin_generation();
+  void spawn_failed(const SpawnError& error);
+  void save_state();
+
+  // backend_recovery.cc: ends that nobody asked for, and what follows
   void exited(const ExitStatus& status);
+  ExitDiagnosis diagnose(const ExitStatus& status);
+  [[nodiscard]] Await cure(Cause cause);
+  void look_for_idle_wrapper();
+  void application_ended(const ExitDiagnosis& diagnosis, const std::string& how);
+  void watch_memory();
+  void await();
+  void change_limited();
+  void follow_awaited();
+  void unblock();
+
   void entered(State before);
   void rest();
   void start_ended_early();
@@ -94,7 +132,6 @@ class Backend {
   Lifecycle lifecycle_;
   ProcessTree tree_;
   TreeStopper stopper_;
-  StopMark stop_mark_;
   std::optional<PortWatch> port_;
   RotatingFile output_file_;
   ChildOutput output_;
@@ -102,15 +139,24 @@ class Backend {
   Prober prober_;
   std::optional<Startup> startup_;
   HealthVerdict health_;
+  WrapperWatch wrapper_;
+  MemoryGuard memory_;
+  ReconnectWatch reconnect_;
+  ServerWatch server_;
+  ChangeWatch change_;
   std::string problem_;  ///< why the last start failed or the state is what it is; "" when all is well
   std::uint64_t generation_ = 0;
-  bool adopted_ = false;  ///< the present generation was started by an earlier agent
+  std::string idle_wrapper_;     ///< what is known of an application that ended below a wrapper; "" otherwise
+  bool told_to_end_ = false;     ///< by an earlier agent: what lives is not to be taken over
+  std::uint64_t oom_kills_ = 0;  ///< of the kernel, when the present generation was started
+  bool adopted_ = false;         ///< the present generation was started by an earlier agent
   std::optional<WallTime> started_at_;
   std::optional<pid_t> pid_written_;  ///< what the pid file says because of us
-  TimePoint begun_at_{}, running_since_{};
+  TimePoint begun_at_{}, running_since_{}, port_seen_free_{};
   std::deque<Event> queue_;
   bool handling_ = false;
-  Timer state_timer_, listen_timer_, sample_timer_;  // keep last
+  bool released_ = false;
+  Timer state_timer_, listen_timer_, sample_timer_, idle_timer_, await_timer_;  // keep last
 };
 
 }  // namespace codex

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/config/values.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
@@ -60,6 +61,12 @@ void Backend::follow_startup() {
 void Backend::follow_health() {
   if (lifecycle_.state() != State::kRunning) return;
   health_ = judge_health(prober_.trackers());
+  if (!idle_wrapper_.empty()) {
+    // Its probes fail for a known reason; what is done about it has been decided there.
+    health_ = {Health::kDegraded, "wrapper_idle", idle_wrapper_, false};
+  } else if (wrapper_.undecided(services_.loop.now())) {
+    health_.restart = false;
+  }
   if (health_.health == Health::kHealthy && port_ && !port_->last().ours) {
     // Seen without a probe, and not yet a reason to restart: nodemon may just be reloading.
     health_ = {Health::kDegraded, "port: refused",
@@ -70,7 +77,12 @@ void Backend::follow_health() {
   publish_state(health_.reason.empty() ? "recovered" : health_.reason, health_.detail);
   if (health_.restart) {
     problem_ = health_.reason + ": " + health_.detail;
-    handle({EventType::kRestart, {}, Cause::kProbeFailure});
+    handle({EventType::kRestart, Cause::kProbeFailure});
+  } else if (reconnect_.due(database_fails(prober_.trackers()), others_succeed(prober_.trackers()),
+                            services_.loop.now())) {
+    problem_ = "The database is back, but the server has not become healthy within " +
+               format_duration(config_.restart.reconnect_timeout) + ": " + health_.reason;
+    handle({EventType::kRestart, Cause::kDependency});
   }
   changed_();
 }
@@ -84,6 +96,11 @@ void Backend::entered(State before) {
     if (state != State::kRunning) prober_.stop();
   }
   health_ = {};
+  if (before == State::kBackoff || before == State::kFailed) {
+    await_timer_.disarm();
+    change_.stop();
+    prober_.stop();
+  }
   std::string detail = state == State::kStarting ? "" : problem_;
   switch (state) {
     case State::kRunning: {
@@ -117,6 +134,7 @@ void Backend::entered(State before) {
     case State::kStopping:
       break;
   }
+  if (lifecycle_.awaiting() != Await::kNone) await();
   publish_state(to_string(lifecycle_.cause()), detail);
   if (state == State::kRunning) sample();
 }
@@ -124,7 +142,8 @@ void Backend::entered(State before) {
 /// Nothing runs any more.
 void Backend::rest() {
   output_.drain();
-  stop_mark_.clear();
+  told_to_end_ = false;
+  server_.follow(std::nullopt);
   startup_.reset();
   started_at_.reset();
   if (pid_written_) remove_pid_file(services_.disk, config_.pid_file, *pid_written_);
@@ -177,6 +196,8 @@ void Backend::sample() {
   const bool alive = sampler_.sample(tree_);
   if (port_) port_->look();
   if (!alive) sample_timer_.disarm();
+  look_for_idle_wrapper();
+  watch_memory();
   follow_health();
   changed_();
 }

@@ -18,43 +18,13 @@ std::string signal_name(int signal) {
   return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
 }
 
-/// Label `reason` of codex_agent_backend_restarts_total.
-std::string_view restart_reason(Cause cause) {
-  switch (cause) {
-    case Cause::kExit:
-      return "exit";
-    case Cause::kCrash:
-    case Cause::kExecError:
-    case Cause::kStartLimit:
-      return "crash";
-    case Cause::kHang:
-      return "hang";
-    case Cause::kProbeFailure:
-      return "probe_failure";
-    case Cause::kStartTimeout:
-      return "startup_timeout";
-    case Cause::kMemoryLimit:
-      return "memory_limit";
-    case Cause::kDependency:
-    case Cause::kPortTaken:
-      return "dependency";
-    case Cause::kStartCommand:
-    case Cause::kStopCommand:
-    case Cause::kRestartCommand:
-    case Cause::kAdopted:
-    case Cause::kReady:
-    case Cause::kRetry:
-      return "manual";
-  }
-  return "manual";
-}
-
 }  // namespace
 
 BackendRecord::BackendRecord() {
   record_.restarts = zeroes(kRestartReasons);
   record_.start_failures = zeroes(kStartFailureReasons);
   record_.exits = zeroes(kExitOutcomes);
+  record_.exit_causes = zeroes(kExitCauses);
   record_.state_entries = zeroes(kStates);
   record_.stop_signals = {{"SIGTERM", 0}, {"SIGKILL", 0}};
 }
@@ -72,13 +42,18 @@ void BackendRecord::stop_signal(const std::string& signal) {
   ++record_.stop_signals[signal];
 }
 
+void BackendRecord::diagnosed(Cause cause) {
+  ++record_.exit_causes[std::string(to_string(cause))];
+  if (record_.last_exit && record_.last_exit->cause.empty()) record_.last_exit->cause = to_string(cause);
+}
+
 void BackendRecord::exited(const ExitStatus& status, WallTime at) {
+  LastExit exit;
+  exit.at = at;
   if (!status.known) {  // Not our child: that it ended is all that can be known.
     record_.last_exit.reset();
     return;
   }
-  LastExit exit;
-  exit.at = at;
   if (status.signal != 0) {
     exit.outcome = "signal";
     exit.code = 128 + status.signal;
@@ -122,11 +97,33 @@ std::string BackendRecord::describe_last_exit() const {
   return exit.signal ? "signal " + *exit.signal : "exit code " + std::to_string(exit.code);
 }
 
+BackendHistory BackendRecord::history() const {
+  return {record_.starts,        record_.start_failures, record_.restarts,
+          record_.exits,         record_.exit_causes,    record_.stop_signals,
+          record_.state_entries, record_.last_exit,      record_.startup};
+}
+
+void BackendRecord::restore(const BackendHistory& history) {
+  const auto take = [](Counts& mine, const Counts& theirs) {
+    for (const auto& [key, count] : theirs) mine[key] = count;
+  };
+  record_.starts = history.starts;
+  take(record_.start_failures, history.start_failures);
+  take(record_.restarts, history.restarts);
+  take(record_.exits, history.exits);
+  take(record_.exit_causes, history.exit_causes);
+  take(record_.stop_signals, history.stop_signals);
+  take(record_.state_entries, history.state_entries);
+  record_.last_exit = history.last_exit;
+  record_.startup = history.startup;
+}
+
 void BackendRecord::fill(BackendSnapshot& snapshot) const {
   snapshot.starts = record_.starts;
   snapshot.start_failures = record_.start_failures;
   snapshot.restarts = record_.restarts;
   snapshot.exits = record_.exits;
+  snapshot.exit_causes = record_.exit_causes;
   snapshot.stop_signals = record_.stop_signals;
   snapshot.state_entries = record_.state_entries;
   snapshot.last_exit = record_.last_exit;

@@ -5,10 +5,18 @@
 
 #include "agent/os/clock.h"
 #include "agent/os/reaper.h"
-#include "agent/supervision/lifecycle.h"
+#include "agent/supervision/cause.h"
 #include "exporters/snapshot.h"
 
 namespace codex {
+
+/// The part of a record that the next agent goes on from.
+struct BackendHistory {
+  std::uint64_t starts = 0;
+  Counts start_failures, restarts, exits, exit_causes, stop_signals, state_entries;
+  std::optional<LastExit> last_exit;
+  StartupSnapshot startup;  ///< of the last completed start
+};
 
 /// What has happened to one backend since the agent began: its counters, its last exit and last transition.
 /// Every counter exists from the start with all its label values. Plain bookkeeping, no decisions.
@@ -20,6 +28,8 @@ class BackendRecord {
   void start_failed(std::string_view reason);  ///< of kStartFailureReasons
   void restarted(Cause cause);                 ///< counted under one of kRestartReasons
   void exited(const ExitStatus& status, WallTime at);
+  /// Why it ended without being asked to: the leader, which has just exited(), or an application below it.
+  void diagnosed(Cause cause);
   void stop_signal(const std::string& signal);
   /// The exported state changed. Returns the transition.
   const LastTransition& entered(std::string_view state, std::string_view reason, std::string detail,
@@ -33,6 +43,9 @@ class BackendRecord {
 
   [[nodiscard]] const std::string& state() const { return state_; }
   [[nodiscard]] std::string describe_last_exit() const;  ///< "exit code 3", "signal SIGKILL"
+
+  [[nodiscard]] BackendHistory history() const;
+  void restore(const BackendHistory& history);
 
   /// Writes everything recorded into `snapshot`.
   void fill(BackendSnapshot& snapshot) const;

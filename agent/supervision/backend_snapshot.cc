@@ -48,6 +48,11 @@ BackendSnapshot Backend::snapshot() {
     snapshot.next_attempt = std::chrono::system_clock::now() +
                             std::chrono::duration_cast<std::chrono::system_clock::duration>(*next - now);
   }
+  snapshot.awaiting = to_string(lifecycle_.awaiting());
+  snapshot.restart_budget = lifecycle_.budget().remaining(now);
+  snapshot.restart_limit = config_.restart.start_limit;
+  snapshot.restart_interval_seconds = to_seconds(config_.restart.start_limit_interval);
+  snapshot.memory_limit_bytes = config_.memory_limit_bytes;
   if (port_) snapshot.port = port_->last();
   for (const auto& tracker : prober_.trackers()) snapshot.probes.push_back(tracker.snapshot());
   if (startup_) {

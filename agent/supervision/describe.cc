@@ -1,5 +1,8 @@
 #include "agent/supervision/describe.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 
 namespace codex {
@@ -59,6 +62,26 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
       break;
   }
   return text + "). Its processes were stopped.";
+}
+
+std::string describe_memory(std::uint64_t limit, std::uint64_t used, std::vector<ProcStat> members,
+                            const Redactor& redactor) {
+  constexpr std::size_t kNamed = 3;
+  const auto mebibytes = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  std::string text = "Memory limit: the tree uses " + mebibytes(used) + ", the limit is " + mebibytes(limit);
+  std::sort(members.begin(), members.end(),
+            [](const ProcStat& a, const ProcStat& b) { return a.resident_pages > b.resident_pages; });
+  if (members.size() > kNamed) members.resize(kNamed);
+  const char* separator = "; most of it: ";
+  for (const auto& member : members) {
+    const auto process = describe_process(member.pid);
+    text += separator + ("pid " + std::to_string(member.pid)) + " (" +
+            redactor.safe(process ? process->command : member.comm, 80) + ") " +
+            mebibytes(member.resident_pages * page);
+    separator = ", ";
+  }
+  return text + ".";
 }
 
 }  // namespace codex

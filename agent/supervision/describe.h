@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/os/process_table.h"
 #include "agent/supervision/probe_tracker.h"
 #include "agent/supervision/startup.h"
 #include "exporters/snapshot.h"
@@ -17,5 +18,10 @@ std::string describe_startup(const StartupSnapshot& startup);
 /// Why a start ran into its timeout: the phase it hung in, what was seen there, and what to do next.
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
                                    const std::vector<ProbeTracker>& probes, const PortSnapshot* port);
+
+/// "Memory limit: the tree uses 530 MiB, the limit is 512 MiB; most of it: pid 12 (node server.js) 480 MiB,
+/// ..."
+std::string describe_memory(std::uint64_t limit, std::uint64_t used, std::vector<ProcStat> members,
+                            const Redactor& redactor);
 
 }  // namespace codex

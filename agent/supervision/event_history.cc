@@ -107,6 +107,7 @@ std::uint64_t EventHistory::append(LifecycleEvent event) {
   event.at = std::chrono::floor<std::chrono::milliseconds>(event.at);
   file_.append(to_json(event) + "\n");
   keep(std::move(event));
+  if (appended_) appended_(events_.back());
   return last_;
 }
 

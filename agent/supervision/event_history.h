@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/os/clock.h"
@@ -33,6 +35,9 @@ class EventHistory {
   /// Numbers the event, keeps it and writes it. Returns its seq.
   std::uint64_t append(LifecycleEvent event);
 
+  /// Calls `appended` with every event from now on, numbered, once it is kept and written.
+  void on_append(std::function<void(const LifecycleEvent&)> appended) { appended_ = std::move(appended); }
+
   /// Events with a greater seq that are still kept, oldest first.
   [[nodiscard]] std::vector<LifecycleEvent> after(std::uint64_t seq) const;
 
@@ -46,6 +51,7 @@ class EventHistory {
   RotatingFile& file_;
   std::deque<LifecycleEvent> events_;
   std::uint64_t last_ = 0;
+  std::function<void(const LifecycleEvent&)> appended_;
 };
 
 }  // namespace codex

@@ -1,5 +1,7 @@
 #include "agent/supervision/health.h"
 
+#include <algorithm>
+
 namespace codex {
 
 namespace {
@@ -54,6 +56,19 @@ HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
     verdict = {Health::kDegraded, reason_of(*lifeless), lifeless->last_detail(), true};
   }
   return verdict;
+}
+
+bool database_fails(const std::vector<ProbeTracker>& probes) {
+  return std::any_of(probes.begin(), probes.end(), [](const ProbeTracker& probe) {
+    return probe.spec().kind == ProbeKind::kDatabase && probe.failing();
+  });
+}
+
+bool others_succeed(const std::vector<ProbeTracker>& probes) {
+  return std::all_of(probes.begin(), probes.end(), [](const ProbeTracker& probe) {
+    return probe.spec().kind == ProbeKind::kDatabase || probe.spec().role == ProbeRole::kStartup ||
+           probe.succeeding();
+  });
 }
 
 }  // namespace codex

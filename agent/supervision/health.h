@@ -27,4 +27,10 @@ struct HealthVerdict {
 /// outage liveness must reach its threshold anew.
 HealthVerdict judge_health(const std::vector<ProbeTracker>& probes);
 
+/// A database probe counts as failing.
+bool database_fails(const std::vector<ProbeTracker>& probes);
+
+/// The newest attempt of every probe that asks the backend itself succeeded.
+bool others_succeed(const std::vector<ProbeTracker>& probes);
+
 }  // namespace codex

@@ -1,5 +1,7 @@
 #include "agent/supervision/lifecycle.h"
 
+#include <algorithm>
+
 namespace codex {
 
 namespace {
@@ -34,51 +36,13 @@ std::string_view to_string(State state) {
   return "";
 }
 
-std::string_view to_string(Cause cause) {
-  switch (cause) {
-    case Cause::kStartCommand:
-      return "start_command";
-    case Cause::kStopCommand:
-      return "stop_command";
-    case Cause::kRestartCommand:
-      return "restart_command";
-    case Cause::kAdopted:
-      return "adopted";
-    case Cause::kReady:
-      return "ready";
-    case Cause::kExit:
-      return "exit";
-    case Cause::kCrash:
-      return "crash";
-    case Cause::kStartTimeout:
-      return "start_timeout";
-    case Cause::kPortTaken:
-      return "port_taken";
-    case Cause::kExecError:
-      return "exec_error";
-    case Cause::kProbeFailure:
-      return "probe_failure";
-    case Cause::kHang:
-      return "hang";
-    case Cause::kMemoryLimit:
-      return "memory_limit";
-    case Cause::kDependency:
-      return "dependency";
-    case Cause::kRetry:
-      return "retry";
-    case Cause::kStartLimit:
-      return "start_limit";
-  }
-  return "";
-}
-
 Lifecycle::Lifecycle(const LifecycleConfig& config, std::uint64_t jitter_seed)
     : config_(config), budget_(config.restart, jitter_seed) {}
 
 std::vector<Action> Lifecycle::on(const Event& event, TimePoint now) {
   // The agent's own wish for a restart is about what runs; it never overrules an operator or a way already
   // taken.
-  const bool automatic = event.type == EventType::kRestart && event.reason != Cause::kRestartCommand;
+  const bool automatic = event.type == EventType::kRestart && event.cause != Cause::kRestartCommand;
   if (automatic && state_ != State::kRunning) return {};
   switch (state_) {
     case State::kStopped:
@@ -100,6 +64,7 @@ void Lifecycle::enter(State state, Cause cause) {
   state_ = state;
   cause_ = cause;
   killing_ = false;
+  awaiting_ = Await::kNone;
   next_attempt_.reset();
   backoff_delay_ = Duration{0};
 }
@@ -117,6 +82,7 @@ Lifecycle::Actions Lifecycle::in_stopped(const Event& event, TimePoint now) {
     case EventType::kExited:
     case EventType::kTreeEmpty:
     case EventType::kTimer:
+    case EventType::kUnblocked:
       return {};
   }
   return {};
@@ -131,16 +97,20 @@ Lifecycle::Actions Lifecycle::in_starting(const Event& event, TimePoint now) {
       return stop_tree(Goal::kStop, Cause::kStopCommand, now);
     case EventType::kRestart:
       commanded_ = true;
-      restart_cause_ = event.reason;
-      return stop_tree(Goal::kSpawn, event.reason, now);
+      restart_cause_ = event.cause;
+      return stop_tree(Goal::kSpawn, event.cause, now);
     case EventType::kReady:
       enter(State::kRunning, Cause::kReady);
       running_since_ = now;
       commanded_ = retrying_ = false;
       return {disarm()};
     case EventType::kPortTaken:
+      if (!commanded_) {
+        restart_cause_ = Cause::kPortTaken;
+        return wait_for(Await::kPort, Cause::kPortTaken, now);
+      }
       // Refused: the operator was told why, and nothing is to happen behind their back later.
-      if (commanded_) desired_running_ = false;
+      desired_running_ = false;
       return rest(Goal::kFail, Cause::kPortTaken, now);
     case EventType::kSpawnFailed:
       if (event.transient && !retrying_) {
@@ -149,9 +119,9 @@ Lifecycle::Actions Lifecycle::in_starting(const Event& event, TimePoint now) {
         backoff_delay_ = verdict.delay;
         return rest(verdict.allowed ? Goal::kBackoff : Goal::kFail, Cause::kExecError, now);
       }
-      return rest(Goal::kFail, Cause::kExecError, now);
+      return wait_for(Await::kChange, Cause::kExecError, now);
     case EventType::kExited:
-      return exited(event.exit, Duration{0}, now);
+      return exited(event, Duration{0}, now);
     case EventType::kTimer:
       if (commanded_) {
         restart_cause_ = Cause::kStartTimeout;
@@ -159,6 +129,7 @@ Lifecycle::Actions Lifecycle::in_starting(const Event& event, TimePoint now) {
       }
       return recover(Cause::kStartTimeout, Duration{0}, now);
     case EventType::kTreeEmpty:
+    case EventType::kUnblocked:
       return {};
   }
   return {};
@@ -169,19 +140,20 @@ Lifecycle::Actions Lifecycle::in_running(const Event& event, TimePoint now) {
     case EventType::kStop:
       return stop_tree(Goal::kStop, Cause::kStopCommand, now);
     case EventType::kRestart:
-      if (event.reason != Cause::kRestartCommand) return recover(event.reason, now - running_since_, now);
+      if (event.cause != Cause::kRestartCommand) return recover(event.cause, now - running_since_, now);
       commanded_ = true;
       budget_.reset();
-      restart_cause_ = event.reason;
-      return stop_tree(Goal::kSpawn, event.reason, now);
+      restart_cause_ = event.cause;
+      return stop_tree(Goal::kSpawn, event.cause, now);
     case EventType::kExited:
-      return exited(event.exit, now - running_since_, now);
+      return exited(event, now - running_since_, now);
     case EventType::kStart:
     case EventType::kReady:
     case EventType::kPortTaken:
     case EventType::kSpawnFailed:
     case EventType::kTreeEmpty:
     case EventType::kTimer:
+    case EventType::kUnblocked:
       return {};
   }
   return {};
@@ -202,17 +174,18 @@ Lifecycle::Actions Lifecycle::in_stopping(const Event& event, TimePoint now) {
       return {};
     case EventType::kStart:
     case EventType::kRestart:
-      if (event.type == EventType::kRestart) restart_cause_ = event.reason;
+      if (event.type == EventType::kRestart) restart_cause_ = event.cause;
       desired_running_ = commanded_ = true;
       retrying_ = false;
       budget_.reset();
       goal_ = Goal::kSpawn;
-      cause_ = event.type == EventType::kRestart ? event.reason : Cause::kStartCommand;
+      cause_ = event.type == EventType::kRestart ? event.cause : Cause::kStartCommand;
       return {};
     case EventType::kReady:
     case EventType::kPortTaken:
     case EventType::kSpawnFailed:
     case EventType::kExited:
+    case EventType::kUnblocked:
       return {};
   }
   return {};
@@ -233,6 +206,8 @@ Lifecycle::Actions Lifecycle::in_waiting(const Event& event, TimePoint now) {
     case EventType::kStart:
     case EventType::kRestart:
       return command_start(event, now);
+    case EventType::kUnblocked:
+      return unblocked(event, now);
     case EventType::kReady:
     case EventType::kPortTaken:
     case EventType::kSpawnFailed:
@@ -243,12 +218,24 @@ Lifecycle::Actions Lifecycle::in_waiting(const Event& event, TimePoint now) {
   return {};
 }
 
+Lifecycle::Actions Lifecycle::unblocked(const Event& event, TimePoint now) {
+  if (awaiting_ == Await::kNone) return {};
+  if (now >= not_before_) {
+    return event.leftovers ? stop_tree(Goal::kSpawn, cause_, now) : spawn(cause_, now);
+  }
+  enter(State::kBackoff, cause_);
+  backoff_delay_ = not_before_ - now;
+  next_attempt_ = not_before_;
+  return {arm(not_before_)};
+}
+
 Lifecycle::Actions Lifecycle::command_start(const Event& event, TimePoint now) {
-  desired_running_ = commanded_ = true;
+  desired_running_ = true;
+  commanded_ = !event.resumed;
   retrying_ = false;
-  budget_.reset();
+  if (!event.resumed) budget_.reset();
   const bool restart = event.type == EventType::kRestart;
-  const Cause cause = restart ? event.reason : Cause::kStartCommand;
+  const Cause cause = restart ? event.cause : Cause::kStartCommand;
   // A restart of something that is not running is a plain start, for the counters too.
   restart_cause_.reset();
   if (event.adoptable && !restart) return spawn(Cause::kAdopted, now, ActionType::kAdopt);
@@ -284,11 +271,41 @@ Lifecycle::Actions Lifecycle::recover(Cause cause, Duration uptime, TimePoint no
   return actions;
 }
 
-Lifecycle::Actions Lifecycle::exited(const ExitStatus& exit, Duration uptime, TimePoint now) {
-  const bool clean = exit.known && exit.signal == 0 && exit.code == 0;
-  if (clean && config_.restart.policy == RestartPolicy::kOnFailure)
+Lifecycle::Actions Lifecycle::exited(const Event& event, Duration uptime, TimePoint now) {
+  const RestartPolicy policy = config_.restart.policy;
+  if (event.cause == Cause::kExit && policy == RestartPolicy::kOnFailure)
     return stop_tree(Goal::kStop, Cause::kExit, now);
-  return recover(clean ? Cause::kExit : Cause::kCrash, uptime, now);
+  if (event.await == Await::kNone || policy == RestartPolicy::kNever)
+    return recover(event.cause, uptime, now);
+  if (event.await == Await::kPort && commanded_) {
+    desired_running_ = false;  // As when the port is found taken before the spawn.
+    return stop_tree(Goal::kFail, Cause::kPortTaken, now);
+  }
+  restart_cause_ = event.cause;
+  const auto verdict = budget_.on_failure(uptime, now);
+  // Who edits a file again and again is no crash loop; what is said to be there and is not, may be one.
+  if (!verdict.allowed && event.await != Await::kChange)
+    return stop_tree(Goal::kFail, Cause::kStartLimit, now);
+  auto actions = stop_tree(Goal::kAwait, event.cause, now);
+  await_next_ = event.await;
+  backoff_delay_ = verdict.delay;
+  return actions;
+}
+
+/// Nothing runs; the next start waits for `await`, or for the slow retry where that may help as well.
+Lifecycle::Actions Lifecycle::wait_for(Await await, Cause cause, TimePoint now) {
+  const Duration delay = backoff_delay_;
+  commanded_ = retrying_ = false;
+  enter(await == Await::kChange ? State::kFailed : State::kBackoff, cause);
+  awaiting_ = await;
+  not_before_ = now + delay;
+  const bool futile = cause == Cause::kModuleNotFound || cause == Cause::kSyntaxError;
+  if (futile || config_.restart.retry_interval <= Duration{0} ||
+      config_.restart.policy == RestartPolicy::kNever) {
+    return {disarm()};
+  }
+  next_attempt_ = now + std::max(delay, config_.restart.retry_interval);
+  return {arm(*next_attempt_)};
 }
 
 Lifecycle::Actions Lifecycle::rest(Goal goal, Cause cause, TimePoint now) {
@@ -305,6 +322,8 @@ Lifecycle::Actions Lifecycle::rest(Goal goal, Cause cause, TimePoint now) {
       backoff_delay_ = delay;
       next_attempt_ = now + delay;
       return {arm(*next_attempt_)};
+    case Goal::kAwait:
+      return wait_for(await_next_, cause, now);
     case Goal::kFail:
       commanded_ = retrying_ = false;
       enter(State::kFailed, cause);

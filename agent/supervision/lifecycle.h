@@ -7,69 +7,53 @@
 
 #include "agent/config/config.h"
 #include "agent/os/clock.h"
-#include "agent/os/reaper.h"
+#include "agent/supervision/cause.h"
 #include "agent/supervision/restart_budget.h"
 
 namespace codex {
 
 /// The life of one backend, as a pure function of events and time: no clock, no I/O, no log.
 ///
-/// | state    | meaning                                             | its one timer          | leaves by |
-/// |----------|-----------------------------------------------------|------------------------|---------------------------------|
-/// | stopped  | nothing runs, nothing is wanted                     | -                      | start | |
-/// starting | spawned, not yet ready                              | start timeout          | ready, exit,
-/// stop, timer        | | running  | was ready                                           | - | exit, stop,
-/// restart             | | stopping | the tree is being brought down, then `goal` follows | grace, then kill
-/// again | tree_empty, and nothing else    | | backoff  | nothing runs, an automatic start is due | delay |
-/// timer, start, stop              | | failed   | nothing runs, patience is used up                   | slow
-/// retry             | timer, start, stop              |
+/// | state    | meaning                                | its one timer         | leaves by |
+/// |----------|----------------------------------------|-----------------------|--------------------------------|
+/// | stopped  | nothing runs, nothing is wanted        | -                     | start | | starting |
+/// spawned, not yet ready                 | start timeout         | ready, exited, stop, timer     | |
+/// running  | was ready                              | -                     | exited, stop, restart | |
+/// stopping | the tree is brought down, `goal` next  | grace, then kill again| tree_empty, and nothing else |
+/// | backoff  | nothing runs, a start is due           | delay or slow retry   | timer, unblocked, start,
+/// stop  | | failed   | nothing runs, patience is used up      | slow retry or none    | timer, unblocked,
+/// start, stop  |
 ///
 /// Nothing of generation n lives in stopped, backoff and failed: they are entered from stopping by
 /// `tree_empty` only (or from starting, when the spawn left nothing behind). So `spawn` is asked for only
 /// when the tree is empty and the port is free, and a stop is final until the next start.
+///
+/// A start that would only fail again waits for what it lacks (awaiting()): for a file to change in `failed`,
+/// for the database or the port in `backoff`.
 enum class State { kStopped, kStarting, kRunning, kStopping, kBackoff, kFailed };
 std::string_view to_string(State state);
 
 enum class EventType {
   kStart,        ///< an operator wants it running
   kStop,         ///< an operator wants it stopped
-  kRestart,      ///< `reason` tells who wants it: an operator (manual) or the agent
+  kRestart,      ///< `cause` tells who wants it: an operator or the agent
   kReady,        ///< all conditions of the start are met
   kPortTaken,    ///< the spawn was not done: a stranger holds the port
   kSpawnFailed,  ///< nothing was left behind; `transient` if trying again may help
-  kExited,       ///< the leader ended
+  kExited,       ///< the leader ended, or the application below a wrapper that lives on
   kTreeEmpty,    ///< no member of the tree lives and the port does not LISTEN
   kTimer,        ///< the state's timer
+  kUnblocked,    ///< what awaiting() names has come
 };
-
-/// Why things happen: the word in transitions, events and logs.
-enum class Cause {
-  kStartCommand,
-  kStopCommand,
-  kRestartCommand,
-  kAdopted,
-  kReady,
-  kExit,
-  kCrash,
-  kStartTimeout,
-  kPortTaken,
-  kExecError,
-  kProbeFailure,
-  kHang,
-  kMemoryLimit,
-  kDependency,
-  kRetry,
-  kStartLimit,
-};
-std::string_view to_string(Cause cause);
 
 struct Event {
   EventType type = EventType::kStart;
-  ExitStatus exit{};                      ///< kExited
-  Cause reason = Cause::kRestartCommand;  ///< kRestart
-  bool transient = false;                 ///< kSpawnFailed
+  Cause cause = Cause::kRestartCommand;  ///< kRestart, kExited, kSpawnFailed
+  Await await = Await::kNone;            ///< kExited: without it the next start would end the same way
+  bool transient = false;                ///< kSpawnFailed: trying again may help
   bool adoptable = false;  ///< kStart: the leftovers have a leader and may be taken over as they are
-  bool leftovers = false;  ///< commands, kTimer: members of an earlier life still live
+  bool resumed = false;    ///< kStart: wanted since before this agent, or by its own start; nobody waits for it
+  bool leftovers = false;  ///< commands, kTimer, kUnblocked: members of an earlier life still live
 };
 
 enum class ActionType {
@@ -106,14 +90,18 @@ class Lifecycle {
   [[nodiscard]] bool desired_running() const { return desired_running_; }
   /// Why the present state was entered; for `failed`, why it failed.
   [[nodiscard]] Cause cause() const { return cause_; }
-  /// When the pending automatic start is due (backoff, failed with retry).
+  /// What the pending automatic start waits for besides its delay.
+  [[nodiscard]] Await awaiting() const { return awaiting_; }
+  /// When the pending automatic start is due at the latest (backoff, failed with retry).
   [[nodiscard]] std::optional<TimePoint> next_attempt() const { return next_attempt_; }
   [[nodiscard]] Duration backoff_delay() const { return backoff_delay_; }
+  [[nodiscard]] RestartBudget& budget() { return budget_; }
+  [[nodiscard]] const RestartBudget& budget() const { return budget_; }
   /// True once SIGKILL was needed for the stop under way.
   [[nodiscard]] bool killing() const { return killing_; }
 
  private:
-  enum class Goal { kStop, kSpawn, kBackoff, kFail };
+  enum class Goal { kStop, kSpawn, kBackoff, kAwait, kFail };
   using Actions = std::vector<Action>;
 
   Actions in_stopped(const Event& event, TimePoint now);
@@ -126,7 +114,9 @@ class Lifecycle {
   Actions spawn(Cause cause, TimePoint now, ActionType how = ActionType::kSpawn);
   Actions stop_tree(Goal goal, Cause cause, TimePoint now);
   Actions recover(Cause cause, Duration uptime, TimePoint now);
-  Actions exited(const ExitStatus& exit, Duration uptime, TimePoint now);
+  Actions exited(const Event& event, Duration uptime, TimePoint now);
+  Actions unblocked(const Event& event, TimePoint now);
+  Actions wait_for(Await await, Cause cause, TimePoint now);
   Actions rest(Goal goal, Cause cause, TimePoint now);
   void enter(State state, Cause cause);
 
@@ -140,6 +130,9 @@ class Lifecycle {
   bool killing_ = false;
   Goal goal_ = Goal::kStop;             ///< what follows stopping
   std::optional<Cause> restart_cause_;  ///< to be counted when the next spawn happens
+  Await awaiting_ = Await::kNone;
+  Await await_next_ = Await::kNone;  ///< with Goal::kAwait
+  TimePoint not_before_{};           ///< a start that is unblocked earlier waits until then
   Duration backoff_delay_{0};
   std::optional<TimePoint> next_attempt_;
   TimePoint running_since_{};

@@ -22,6 +22,7 @@ class LineSplitter {
   std::string take_partial();
 
   [[nodiscard]] bool has_partial() const { return !partial_.empty(); }
+  [[nodiscard]] std::size_t partial_bytes() const { return partial_.size(); }
 
  private:
   std::size_t max_line_;

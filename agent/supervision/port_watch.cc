@@ -56,11 +56,13 @@ const PortSnapshot& PortWatch::look() {
   PortSnapshot port;
   port.number = port_;
   port.listening = !listeners.empty();
+  server_.reset();
   for (const auto& listener : listeners) {
     const auto& holder = find(listener);
     port.accept_queue = port.accept_queue.value_or(0) + listener.accept_queue;
     if (port.ours) continue;
     port.ours = holder.ours;
+    if (holder.ours) server_ = holder.process;
     port.owner_pid = holder.process ? std::optional<int>(holder.process->pid) : std::nullopt;
     port.owner_command = holder.command;
   }

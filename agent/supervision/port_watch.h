@@ -23,6 +23,9 @@ class PortWatch {
   const PortSnapshot& look();
   [[nodiscard]] const PortSnapshot& last() const { return last_; }
 
+  /// The process of ours that had the listening socket at the last look.
+  [[nodiscard]] std::optional<ProcessId> server() const { return server_; }
+
   /// Whether `listener` belongs to the tree, and a description of its holder.
   ListenerHolder holder_of(const Listener& listener);
 
@@ -45,6 +48,7 @@ class PortWatch {
   const Redactor& redactor_;
   Holder cache_;
   PortSnapshot last_;
+  std::optional<ProcessId> server_;
 };
 
 }  // namespace codex

@@ -35,13 +35,17 @@ std::string cgroup_name(std::string token_prefix) {
 
 }  // namespace
 
-ProcessTree::ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgroup, Events events)
-    : loop_(loop), token_prefix_(std::move(token_prefix)), events_(std::move(events)) {
+ProcessTree::ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgroup, Events events,
+                         const char* token_variable)
+    : loop_(loop),
+      token_prefix_(std::move(token_prefix)),
+      token_variable_(token_variable),
+      events_(std::move(events)) {
   if (use_cgroup) cgroup_ = Cgroup::create(cgroup_name(token_prefix_));
 }
 
 void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
-  request.environment[kTokenVariable] = token_prefix_ + std::to_string(generation);
+  request.environment[token_variable_] = token_prefix_ + std::to_string(generation);
   renew_cgroup();
   request.cgroup_fd = cgroup_ ? cgroup_->fd() : -1;
   SpawnedProcess child;
@@ -66,9 +70,9 @@ void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
   watch_exec_pipe();
 }
 
-/// The tree is empty: a new generation gets a new group, see Cgroup::create().
+/// The tree is empty: a new generation gets a new group if the old one cannot be used again.
 void ProcessTree::renew_cgroup() {
-  if (!cgroup_) return;
+  if (!cgroup_ || cgroup_->unspent()) return;
   if (const auto cpu = cgroup_->cpu()) {
     cpu_of_earlier_cgroups_.user_seconds += cpu->user_seconds;
     cpu_of_earlier_cgroups_.system_seconds += cpu->system_seconds;
@@ -96,7 +100,7 @@ std::optional<SpawnError> ProcessTree::exec_finished() {
 
 bool ProcessTree::find_leftovers() {
   const auto family = own_family();
-  for (const auto& id : find_processes_by_environment(kTokenVariable, token_prefix_)) {
+  for (const auto& id : find_processes_by_environment(token_variable_, token_prefix_)) {
     if (!family.contains(id.pid)) seen_.insert(id);
   }
   foreign_children_ = !members().empty();
@@ -107,7 +111,7 @@ std::optional<ProcessTree::Adoptable> ProcessTree::adoptable() {
   std::optional<Adoptable> best;
   if (leader_ || !foreign_children_) return best;
   for (const auto& member : members()) {
-    const auto token = environment_of(member.pid, kTokenVariable);
+    const auto token = environment_of(member.pid, token_variable_);
     if (member.session != member.pid || !token || !token->starts_with(token_prefix_)) continue;
     const Adoptable found{{member.pid, member.start_ticks},
                           std::strtoull(token->c_str() + token_prefix_.size(), nullptr, 10)};
@@ -163,7 +167,7 @@ void ProcessTree::leader_gone(const ExitStatus& status) {
 bool ProcessTree::is_ours(const ProcStat& orphan) {
   const ProcessId id{orphan.pid, orphan.start_ticks};
   if (seen_.contains(id) || (session_ != 0 && orphan.session == session_)) return true;
-  const auto token = environment_of(orphan.pid, kTokenVariable);
+  const auto token = environment_of(orphan.pid, token_variable_);
   return token && token->starts_with(token_prefix_);
 }
 
@@ -209,9 +213,11 @@ void ProcessTree::kill_all() {
 }
 
 bool ProcessTree::is_surely_empty() {
-  if (!members().empty()) return false;
-  if (foreign_children_) return !find_leftovers();
-  return cgroup_ || members().empty();
+  // A cgroup misses nobody; a list of children may, so it is read again.
+  const bool empty = foreign_children_ ? members().empty() && !find_leftovers()
+                                       : cgroup_ || (members().empty() && members().empty());
+  if (empty && !leader_) session_ = 0;  // From here on the number may become some other child's.
+  return empty;
 }
 
 std::optional<Cgroup::Cpu> ProcessTree::cgroup_cpu() const {

@@ -18,8 +18,9 @@ namespace codex {
 /// passes through npm, nodemon and double forks, where descriptors do not.
 inline constexpr const char* kTokenVariable = "CODEX_AGENT_TOKEN";
 
-/// One backend's processes: the leader that we started and whatever came of it, wherever it has moved
-/// (own session, own group, re-parented to us as sub-reaper). Only members ever get a signal. Loop thread.
+/// One command's processes, a backend's most of all: the leader that we started and whatever came of it,
+/// wherever it has moved (own session, own group, re-parented to us as sub-reaper). Only members ever get a
+/// signal. Loop thread.
 ///
 /// Membership: the cgroup, where we have one; every descendant of the leader; and every orphan that the
 /// kernel handed to us and that we saw in the tree before or that carries the tree's token.
@@ -32,7 +33,9 @@ class ProcessTree {
   };
 
   /// `token_prefix`: AGENT_ID/BACKEND/. `use_cgroup`: try to give the tree a cgroup of its own.
-  ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgroup, Events events);
+  /// `token_variable`: what carries the token.
+  ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgroup, Events events,
+              const char* token_variable = kTokenVariable);
 
   /// Starts the leader of `generation`; the tree must be empty. Throws SpawnError.
   void spawn(SpawnRequest request, std::uint64_t generation);
@@ -72,8 +75,9 @@ class ProcessTree {
 
   [[nodiscard]] std::optional<Cgroup::Cpu> cgroup_cpu() const;
 
-  /// members() is empty, looked at in a way that misses nobody: a list of children may skip one while its
-  /// sibling is being reaped, and what an earlier agent left is found by its token only.
+  /// To be asked when members() was empty: looks again in a way that misses nobody, for a list of children
+  /// may skip one while its sibling is being reaped, and what an earlier agent left is found by its token
+  /// only.
   bool is_surely_empty();
 
  private:
@@ -85,6 +89,7 @@ class ProcessTree {
 
   EventLoop& loop_;
   std::string token_prefix_;
+  const char* token_variable_;
   Events events_;
   std::optional<Cgroup> cgroup_;
   Cgroup::Cpu cpu_of_earlier_cgroups_;

@@ -16,7 +16,7 @@ RestartBudget::RestartBudget(const RestartConfig& config, std::uint64_t seed)
 RestartBudget::Verdict RestartBudget::on_failure(Duration uptime, TimePoint now) {
   if (uptime >= config_.stable_after) reset();
   while (!restarts_.empty() && now - restarts_.front() >= config_.start_limit_interval) restarts_.pop_front();
-  if (static_cast<int>(restarts_.size()) >= config_.start_limit) return {false, Duration{0}};
+  if (static_cast<int>(restarts_.size()) >= config_.start_limit) return {false, config_.max_delay};
   restarts_.push_back(now);
 
   const int n = failures_++;
@@ -26,6 +26,17 @@ RestartBudget::Verdict RestartBudget::on_failure(Duration uptime, TimePoint now)
   const double jittered = seconds * std::uniform_real_distribution(1 - kJitter, 1 + kJitter)(random_);
   const auto delay = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(jittered));
   return {true, std::min(delay, config_.max_delay)};
+}
+
+int RestartBudget::remaining(TimePoint now) const {
+  const auto counted = std::count_if(restarts_.begin(), restarts_.end(),
+                                     [&](TimePoint at) { return now - at < config_.start_limit_interval; });
+  return std::max(0, config_.start_limit - static_cast<int>(counted));
+}
+
+void RestartBudget::restore(const History& history) {
+  failures_ = history.failures;
+  restarts_.assign(history.restarts.begin(), history.restarts.end());
 }
 
 void RestartBudget::reset() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <random>
+#include <vector>
 
 #include "agent/config/config.h"
 #include "agent/os/clock.h"
@@ -22,13 +23,24 @@ class RestartBudget {
 
   /// A run that lasted `uptime` failed at `now`. The first failure after stable uptime waits initial_delay,
   /// the following ones 1 s * factor^n up to max_delay, with 10 % jitter. Not allowed once start_limit
-  /// automatic starts lie within start_limit_interval.
+  /// automatic starts lie within start_limit_interval; who starts all the same waits max_delay.
   Verdict on_failure(Duration uptime, TimePoint now);
 
   /// An operator took over: forget the past.
   void reset();
 
   [[nodiscard]] int failures() const { return failures_; }
+
+  /// Automatic restarts that are still allowed within the interval that ends at `now`.
+  [[nodiscard]] int remaining(TimePoint now) const;
+
+  /// What a successor in another process needs to go on counting; times are CLOCK_MONOTONIC of this boot.
+  struct History {
+    int failures = 0;
+    std::vector<TimePoint> restarts;
+  };
+  [[nodiscard]] History history() const { return {failures_, {restarts_.begin(), restarts_.end()}}; }
+  void restore(const History& history);
 
  private:
   RestartConfig config_;

@@ -73,7 +73,7 @@ void TreeStopper::stop(int signal) {
     tree_.signal(owner, SIGCONT);
   }
   if (!members.empty()) events_.signalled(std::string("SIG") + sigabbrev_np(signal));
-  check();
+  check(members.empty() ? std::vector<ProcStat>{} : tree_.members());
 }
 
 void TreeStopper::kill() {
@@ -84,10 +84,16 @@ void TreeStopper::kill() {
   check();
 }
 
+void TreeStopper::member_gone() {
+  if (active_) tick_.arm_after(Duration{0});
+}
+
 void TreeStopper::check() {
-  if (!active_) return;
+  if (active_) check(tree_.members());
+}
+
+void TreeStopper::check(std::vector<ProcStat> members) {
   tick_.arm_after(kTick);
-  auto members = tree_.members();
   if (killing_ && !members.empty()) {
     tree_.kill_all();
     members = tree_.members();
@@ -97,10 +103,10 @@ void TreeStopper::check() {
     if (!owner_lives) signal_remaining(members);
   }
   // The leader may be dead but not yet reaped; its exit must be told before "empty" is.
-  if (members.empty() && !tree_.leader() && port_is_free() && tree_.is_surely_empty()) {
+  if (members.empty() && !tree_.leader() && port_is_given_up() && tree_.is_surely_empty()) {
     active_ = false;
     tick_.disarm();
-    events_.empty();
+    events_.empty(port_free_);
   }
 }
 
@@ -112,10 +118,10 @@ void TreeStopper::signal_remaining(const std::vector<ProcStat>& members) {
   }
 }
 
-bool TreeStopper::port_is_free() {
-  if (!port_) return true;
+bool TreeStopper::port_is_given_up() {
   if (!empty_since_) empty_since_ = loop_.now();
-  return sock_diag_.listeners(*port_).empty() || loop_.now() - *empty_since_ > kPortLinger;
+  port_free_ = !port_ || sock_diag_.listeners(*port_).empty();
+  return port_free_ || loop_.now() - *empty_since_ > kPortLinger;
 }
 
 std::string TreeStopper::obstacle() {

@@ -21,7 +21,7 @@ namespace codex {
 class TreeStopper {
  public:
   struct Events {
-    std::function<void()> empty;                        ///< no member lives and the port is free
+    std::function<void(bool port_free)> empty;          ///< no member lives; false: a stranger has the port
     std::function<void(std::string signal)> signalled;  ///< a stop signal went out, for the counters
   };
 
@@ -34,8 +34,9 @@ class TreeStopper {
   /// From now on SIGKILL, repeated until nothing is left.
   void kill();
 
-  /// Looks again at once, e.g. because a member was reaped. Does nothing unless stopping.
-  void check();
+  /// A member was reaped: looks again in the next turn of the loop, once for however many there were. Does nothing
+  /// unless stopping.
+  void member_gone();
 
   [[nodiscard]] bool active() const { return active_; }
   [[nodiscard]] bool killing() const { return active_ && killing_; }
@@ -44,8 +45,10 @@ class TreeStopper {
   [[nodiscard]] std::string obstacle();
 
  private:
+  void check();
+  void check(std::vector<ProcStat> members);
   void signal_remaining(const std::vector<ProcStat>& members);
-  [[nodiscard]] bool port_is_free();
+  [[nodiscard]] bool port_is_given_up();
 
   EventLoop& loop_;
   ProcessTree& tree_;
@@ -53,6 +56,7 @@ class TreeStopper {
   std::optional<std::uint16_t> port_;
   Events events_;
   bool active_ = false, killing_ = false;
+  bool port_free_ = false;  ///< nobody listens, as of the last look
   int signal_ = 0;
   std::set<ProcessId> owners_;     ///< listener owners that were signalled first
   std::set<ProcessId> signalled_;  ///< everybody who got the stop signal

@@ -3,10 +3,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "tests/support/temporary_directory.h"
@@ -27,6 +31,54 @@ void put(const UniqueFd& fd, std::string_view text) {
   }
 }
 
+/// Bytes in the pipe.
+int waiting_in(const UniqueFd& fd) {
+  int bytes = -1;
+  EXPECT_EQ(::ioctl(fd.get(), FIONREAD, &bytes), 0);
+  return bytes;
+}
+
+/// A disk that does not answer while this lives.
+class FrozenDisk {
+ public:
+  explicit FrozenDisk(Worker& worker) {
+    EXPECT_TRUE(worker.submit([thaw = thaw_.get_future().share()] { thaw.wait(); }));
+  }
+  ~FrozenDisk() { thaw_.set_value(); }
+  FrozenDisk(const FrozenDisk&) = delete;
+  FrozenDisk& operator=(const FrozenDisk&) = delete;
+
+ private:
+  std::promise<void> thaw_;
+};
+
+/// A process that has `out` as its stdout, while this lives.
+class Writer {
+ public:
+  explicit Writer(int out) : pid_(::fork()) {
+    if (pid_ != 0) return;
+    ::dup2(out, STDOUT_FILENO);
+    ::kill(::getpid(), SIGSTOP);
+    ::_exit(0);
+  }
+  ~Writer() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  /// Once it is what it is meant to be.
+  [[nodiscard]] pid_t pid() const {
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid_, &status, WUNTRACED), pid_);
+    return pid_;
+  }
+
+ private:
+  pid_t pid_;
+};
+
 std::uint64_t resident_bytes() {
   std::uint64_t total = 0, resident = 0;
   std::ifstream("/proc/self/statm") >> total >> resident;
@@ -41,6 +93,27 @@ class ChildOutputTest : public ::testing::Test {
   }
 
   void begin_life() { output_.emplace(loop_, redactor_, file_, directory_.path(), "api"); }
+
+  /// As after the end of the process, with nothing in memory.
+  void begin_life_of_next_process() {
+    next_file_.emplace(worker_, directory_ / "server.log", 256 << 20, 1);
+    output_.emplace(loop_, redactor_, *next_file_, directory_.path(), "api");
+  }
+
+  void hand_over() {
+    bool settled = false;
+    output_->hand_over([&] { settled = true; });
+    EXPECT_FALSE(settled);
+    pump_until([&] { return settled; });
+  }
+
+  void wait_for_disk() {
+    for (int i = 0; i < 2; ++i) {
+      std::promise<void> done;
+      ASSERT_TRUE(worker_.submit([&done] { done.set_value(); }));
+      done.get_future().wait();
+    }
+  }
 
   template <typename Condition>
   void pump_until(Condition condition) {
@@ -58,6 +131,7 @@ class ChildOutputTest : public ::testing::Test {
   Redactor redactor_;
   Worker worker_{"disk", 100};
   RotatingFile file_{worker_, directory_ / "server.log", 256 << 20, 1};
+  std::optional<RotatingFile> next_file_;
   std::optional<ChildOutput> output_;
 };
 
@@ -228,6 +302,237 @@ TEST_F(ChildOutputTest, DrainsABurstOfAHundredMegabytesInBoundedMemoryWhileTimer
   EXPECT_LT(most - before, std::uint64_t{40} << 20);
 #endif
   pump_until([&] { return full.stats().bytes_dropped == kSize; });
+}
+
+TEST_F(ChildOutputTest, TakesFromTheFifoOnlyWhatIsWritten) {
+  const UniqueFd out = output_->open_for_child(0);
+  {
+    const FrozenDisk frozen(worker_);
+    put(out, "one\ntwo\nunfinished");
+    pump_until([&] { return output_->stats(0).lines == 2; });
+    EXPECT_THAT(output_->last_lines(), ElementsAre("one", "two"));
+    EXPECT_EQ(waiting_in(out), 18);
+  }
+  wait_for_disk();
+  EXPECT_EQ(log(), "one\ntwo\n");
+  EXPECT_EQ(waiting_in(out), 10);
+  pump_until([&] { return waiting_in(out) == 0; });
+  EXPECT_EQ(log(), "one\ntwo\nunfinished");
+}
+
+TEST_F(ChildOutputTest, DoesNotSpinWhileTheDiskHasAnUnfinishedLineToWait) {
+  const UniqueFd out = output_->open_for_child(0);
+  const FrozenDisk frozen(worker_);
+  put(out, "one\nunfinished");
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  const TimePoint begin = Clock::now();
+  loop_.run_once(50ms);
+  EXPECT_GE(Clock::now() - begin, 40ms);
+}
+
+TEST_F(ChildOutputTest, DrainShowsWhatTheDiskHasNotTaken) {
+  const UniqueFd out = output_->open_for_child(0);
+  {
+    const FrozenDisk frozen(worker_);
+    put(out, "one\n");
+    pump_until([&] { return output_->stats(0).lines == 1; });
+    put(out, "two\nlast words");
+    output_->drain();
+    EXPECT_THAT(output_->last_lines(), ElementsAre("one", "two", "last words"));
+    EXPECT_EQ(waiting_in(out), 18);
+  }
+  pump_until([&] { return waiting_in(out) == 0; });
+  EXPECT_EQ(log(), "one\ntwo\nlast words\n");
+}
+
+TEST_F(ChildOutputTest, ADiskThatDoesNotAnswerHoldsTheChildForAMomentOnly) {
+  constexpr std::uint64_t kSize = 16 << 20;
+  const UniqueFd out = output_->open_for_child(0);
+  {
+    const FrozenDisk frozen(worker_);
+    std::thread writer([&] {
+      for (std::uint64_t sent = 0; sent < kSize; sent += 1024) put(out, std::string(1023, 'x') + "\n");
+    });
+    pump_until([&] { return output_->stats(0).bytes == kSize; });
+    writer.join();
+    EXPECT_EQ(waiting_in(out), 0);
+    EXPECT_GT(file_.stats().bytes_dropped, kSize - (std::uint64_t{5} << 20));
+    EXPECT_LT(loop_.stats().slowest_callback, 1s);
+  }
+  wait_for_disk();
+  EXPECT_EQ(file_.stats().bytes_written + file_.stats().bytes_dropped, kSize);
+  // The disk is well again, and so is the care.
+  const FrozenDisk frozen(worker_);
+  put(out, "again\n");
+  pump_until([&] { return output_->stats(0).bytes == kSize + 6; });
+  EXPECT_EQ(waiting_in(out), 6);
+}
+
+TEST_F(ChildOutputTest, AFullDiskHoldsNothingUp) {
+  RotatingFile full(worker_, "/dev/full", 0, 0);
+  output_.emplace(loop_, redactor_, full, directory_.path(), "api", 1min);
+  const UniqueFd out = output_->open_for_child(0);
+  for (int i = 1; i <= 20; ++i) {
+    put(out, "lost\n");
+    pump_until([&] { return full.stats().bytes_dropped == 5U * static_cast<unsigned>(i); });
+    pump_until([&] { return waiting_in(out) == 0; });
+  }
+  EXPECT_EQ(output_->stats(0).lines, 20U);
+}
+
+TEST_F(ChildOutputTest, TakesALineLongerThanThePipe) {
+  const UniqueFd out = output_->open_for_child(0);
+  const std::string line = std::string(3 << 20, 'x') + "\n";
+  std::thread writer([&] { put(out, line); });
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  writer.join();
+  pump_until([&] { return log().size() == line.size(); });
+  EXPECT_EQ(log(), line);
+}
+
+TEST_F(ChildOutputTest, TakesALongLineThroughASmallPipe) {
+  const UniqueFd out = output_->open_for_child(0);
+  ASSERT_GE(::fcntl(out.get(), F_SETPIPE_SZ, 4096), 4096);  // All that a user of many pipes may get.
+  const std::string line = std::string(100'000, 'x') + "\n";
+  const TimePoint begin = Clock::now();
+  std::thread writer([&] { put(out, line); });
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  writer.join();
+  EXPECT_LT(Clock::now() - begin, 4s);  // Not a page at each delay of an unfinished line.
+  pump_until([&] { return log() == line; });
+}
+
+TEST_F(ChildOutputTest, MasksASecretAcrossTwoBatches) {
+  constexpr std::size_t kBatch = 64 << 10;
+  const UniqueFd out = output_->open_for_child(0);
+  std::string expected;
+  for (std::size_t before = kBatch - 11; before <= kBatch + 1; ++before) {
+    const std::string lines = std::string(1000, 'a') + "\n" + std::string(before - 1001, 'b');
+    put(out, lines + "S3cretWord c\n");
+    expected += lines + "*** c\n";
+    pump_until([&] { return log().size() == expected.size(); });
+  }
+  EXPECT_EQ(log(), expected);
+}
+
+TEST_F(ChildOutputTest, MasksASecretAcrossTwoLives) {
+  const UniqueFd out = output_->open_for_child(0);
+  put(out, "one S3cr");
+  pump_until([&] { return output_->stats(0).bytes == 8; });
+  hand_over();
+  begin_life_of_next_process();
+  put(out, "etWord one\ntwo S3cr");
+  pump_until([&] { return log() == "one *** one\ntwo "; });
+  hand_over();
+  EXPECT_EQ(waiting_in(out), 4);
+  begin_life_of_next_process();
+  put(out, "etWord two\n");
+  pump_until([&] { return log() == "one *** one\ntwo *** two\n"; });
+}
+
+TEST_F(ChildOutputTest, HandingOverLeavesAnUnfinishedLineToTheNext) {
+  const UniqueFd out = output_->open_for_child(0);
+  put(out, "complete\nunfin");
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  hand_over();
+  EXPECT_EQ(log(), "complete\n");
+  put(out, "ished\n");
+  output_->drain();  // The child's end is for the next agent to see.
+  loop_.run_once(20ms);
+  EXPECT_EQ(waiting_in(out), 11);
+  begin_life_of_next_process();
+  pump_until([&] { return log() == "complete\nunfinished\n"; });
+}
+
+TEST_F(ChildOutputTest, TheNextContinuesAnUnfinishedLineThatWasStored) {
+  const UniqueFd out = output_->open_for_child(0);
+  put(out, "password? ");
+  pump_until([&] { return log() == "password? "; });
+  hand_over();
+  begin_life_of_next_process();
+  put(out, "ok\n");
+  pump_until([&] { return log() == "password? ok\n"; });
+}
+
+TEST_F(ChildOutputTest, HandingOverWaitsForWhatAnImpatientDrainTook) {
+  const UniqueFd out = output_->open_for_child(0);
+  {
+    const FrozenDisk frozen(worker_);
+    put(out, "one\n");
+    pump_until([&] { return output_->stats(0).lines == 1; });
+    put(out, "two\n");
+    pump_until([&] { return output_->stats(0).lines == 2; });
+    EXPECT_EQ(waiting_in(out), 0);
+  }
+  hand_over();
+  EXPECT_EQ(log(), "one\ntwo\n");
+}
+
+TEST_F(ChildOutputTest, HandingOverDoesNotWaitForAFrozenDiskAndTakesNothingLater) {
+  const UniqueFd out = output_->open_for_child(0);
+  {
+    const FrozenDisk frozen(worker_);
+    put(out, "kept\n");
+    pump_until([&] { return output_->stats(0).lines == 1; });
+    const TimePoint begin = Clock::now();
+    hand_over();
+    EXPECT_GE(Clock::now() - begin, 900ms);
+    output_.reset();
+  }
+  wait_for_disk();
+  EXPECT_EQ(waiting_in(out), 5);
+  begin_life_of_next_process();
+  pump_until([&] { return log() == "kept\nkept\n"; });
+}
+
+TEST_F(ChildOutputTest, AdoptsTheFifosThatAWipedDirectoryTookTheNamesOf) {
+  const UniqueFd out = output_->open_for_child(0);
+  const Writer child(out.get());
+  output_.reset();
+  std::filesystem::remove(directory_ / "api.stdout");
+  put(out, "nobody reads this\n");
+  begin_life_of_next_process();
+  loop_.run_once(20ms);
+  EXPECT_EQ(output_->stats(0).lines, 0U);
+  output_->adopt(child.pid());
+  pump_until([&] { return output_->stats(0).lines == 1; });
+  std::thread writer([&] {
+    for (int i = 0; i < 2048; ++i) put(out, std::string(1023, 'x') + "\n");
+  });
+  pump_until([&] { return output_->stats(0).lines == 2049; });
+  writer.join();
+  pump_until([&] { return log().size() == 18 + (2 << 20); });
+  // The next child gets the FIFO that has the name.
+  put(output_->open_for_child(0), "next child\n");
+  pump_until([&] { return log().ends_with("next child\n"); });
+}
+
+TEST_F(ChildOutputTest, AdoptingChangesNothingIfTheChildHasOurFifo) {
+  const UniqueFd out = output_->open_for_child(0);
+  const Writer child(out.get());
+  put(out, "unfin");
+  pump_until([&] { return output_->stats(0).bytes == 5; });
+  output_->adopt(child.pid());
+  put(out, "ished\n");
+  pump_until([&] { return log() == "unfinished\n"; });
+}
+
+TEST_F(ChildOutputTest, NeverTakesAPipeOfTheChildsOwn) {
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const UniqueFd reader(ends[0]), writer(ends[1]);
+  ASSERT_EQ(::mkfifo((directory_ / "other").c_str(), 0600), 0);
+  const UniqueFd other(::open((directory_ / "other").c_str(), O_RDWR | O_CLOEXEC));
+  for (const UniqueFd* pipe : {&writer, &other}) {
+    const Writer child(pipe->get());
+    put(*pipe, "for another\n");
+    output_->adopt(child.pid());
+    loop_.run_once(20ms);
+  }
+  EXPECT_EQ(waiting_in(reader), 12);
+  EXPECT_EQ(waiting_in(other), 12);
+  put(output_->open_for_child(0), "ours\n");
+  pump_until([&] { return output_->stats(0).lines == 1; });
 }
 
 }  // namespace

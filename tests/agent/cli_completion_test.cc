@@ -62,6 +62,7 @@ TEST(Completion, BashCompletesBackendNamesOfTheGivenProject) {
 
 TEST(Completion, BashCompletesOptionsOfTheVerb) {
   EXPECT_EQ(completed("codex-agent start --"), "--no-wait --timeout --json --help");
+  EXPECT_EQ(completed("codex-agent run --"), "--replace --background --help");
   EXPECT_EQ(completed("codex-agent logs --f"), "--follow");
   EXPECT_EQ(completed("codex-agent logs --j"), "");
 }

@@ -31,7 +31,7 @@ constexpr const char* kSayReady =
 
 TEST_F(DaemonLauncher, ADaemonThatSaysItListensIsReady) {
   const auto marker = directory_.path() / "arguments";
-  LaunchedDaemon daemon(script("echo \"$*\" > " + marker.string() + "\n" + kSayReady), {"-C", "/srv"});
+  LaunchedDaemon daemon(script("echo \"$*\" > " + marker.string() + "\n" + kSayReady), {"-C", "/srv", "run"});
   EXPECT_EQ(daemon.wait(soon(), {}), State::kReady);
   EXPECT_EQ(::waitpid(daemon.pid(), nullptr, 0), daemon.pid());
   std::string arguments;

@@ -58,7 +58,7 @@ TEST_F(ConfigMistakes, UnknownKeysGetASuggestion) {
           {"[agent]\nlisten_address = \"x\"",
            "2:1: unknown key \"listen_address\" in [agent]; known here: allowed_hosts, listen, log_file, "
            "log_keep, "
-           "log_level, log_max_size"},
+           "log_level, log_max_size, on_event, on_event_timeout"},
           {"[backend.api]\n  prot = 1", "2:3: unknown key \"prot\" in [backend.api]; did you mean \"port\"?"},
           {"[backend.api.restart]\npolcy = \"never\"",
            "2:1: unknown key \"polcy\" in [backend.api.restart]; did you mean \"policy\"?"},
@@ -159,6 +159,10 @@ TEST_F(ConfigMistakes, TheAgentsSectionIsChecked) {
           {"log_level = \"trace\"", "2:13: log_level: \"trace\" is not one of ..."},
           {"log_keep = -1", "2:12: log_keep: must be from 0 to 100, not -1"},
           {"log_file = \"\"", "2:12: log_file: must name a file"},
+          {"on_event = \"./notify.sh\"", "2:12: on_event: must be an array of strings, ..."},
+          {"on_event = [\"\"]", "2:12: on_event: must begin with the name of a program"},
+          {"on_event_timeout = \"99ms\"", "2:20: on_event_timeout: must be from 100ms to 5m, not 99ms"},
+          {"on_event_timeout = \"301s\"", "2:20: on_event_timeout: must be from 100ms to 5m, not 301s"},
           {"log_max_size = \"10MB\"", "2:16: log_max_size: \"10MB\" is not a size; ..."}});
 }
 

@@ -61,6 +61,8 @@ TEST_F(ConfigLoad, WithoutAnyFileTheDefaultsOfTheBashScriptHold) {
   EXPECT_EQ(http.failure_threshold, 3);
   EXPECT_EQ(http.url.reveal(), "http://127.0.0.1:5000/health");
   EXPECT_EQ(http.target, "http://127.0.0.1:5000/health");
+  EXPECT_TRUE(http.own_listener);
+  EXPECT_EQ(http.port, 5000);
 }
 
 TEST_F(ConfigLoad, AFileWithoutBackendsIsLikeNoFileForTheBackend) {
@@ -103,6 +105,30 @@ TEST_F(ConfigLoad, WithoutAScriptTheErrorTellsWhatToWrite) {
               ElementsAre(AllOf(HasSubstr("codex-agent.toml:2:1: "), HasSubstr("has no command"))));
 }
 
+TEST_F(ConfigLoad, TheEventHookGetsTheAgentsEnvironmentAndNothingOfTheBackend) {
+  environment_ = {{"PATH", "/bin"},
+                  {"HOOK_TOKEN", "hunter2secret"},
+                  {"NOTIFY_SOCKET", "/run/x"},
+                  {"CODEX_AGENT_TOKEN", "x/y/1"},
+                  {"CODEX_AGENT_LISTEN", "127.0.0.1:0"}};
+  write(".env", "DATABASE_URL=postgres://u:pw@h/db\n");
+  const Config config = good("[agent]\non_event = [\"notify\"]\n[backend.api.env]\nA = \"1\"\n");
+  EXPECT_EQ(config.agent.on_event.environment,
+            (std::map<std::string, std::string>{{"PATH", "/bin"}, {"HOOK_TOKEN", "hunter2secret"}}));
+  EXPECT_EQ(config.redactor.scrub("hunter2secret"), "***");
+  EXPECT_EQ(config.agent.on_event.timeout, std::chrono::seconds(10));
+  EXPECT_TRUE(good("").agent.on_event.command.empty());
+}
+
+TEST_F(ConfigLoad, AnEventHookThatCannotBeExecutedIsAWarning) {
+  const char* toml = "[agent]\non_event = [\"./notify.sh\"]\n";
+  EXPECT_THAT(good(toml).warnings, Contains(HasSubstr("notify.sh cannot be executed: No such file")));
+  write("notify.sh", "#!/bin/sh\n");
+  EXPECT_THAT(good(toml).warnings, Contains(HasSubstr("notify.sh cannot be executed: Permission denied")));
+  ASSERT_EQ(chmod(in_project("notify.sh").c_str(), 0700), 0);
+  EXPECT_THAT(good(toml).warnings, Not(Contains(HasSubstr("notify.sh"))));
+}
+
 TEST_F(ConfigLoad, EveryKeyIsRead) {
   write("ca.pem", "");
   std::filesystem::create_directories(in_project("api"));
@@ -115,6 +141,8 @@ log_file = "a.log"
 log_max_size = "1MiB"
 log_keep = 2
 log_level = "debug"
+on_event = ["./notify.sh", "a b"]
+on_event_timeout = "1500ms"
 [backend.api]
 command = ["node", "server.js", "--flag=x y"]
 directory = "api"
@@ -173,6 +201,9 @@ url = "sqlite:archive.db"
   EXPECT_EQ(config.agent.log_max_bytes, 1U << 20);
   EXPECT_EQ(config.agent.log_keep, 2);
   EXPECT_EQ(config.agent.log_level, "debug");
+  EXPECT_THAT(config.agent.on_event.command, ElementsAre("./notify.sh", "a b"));
+  EXPECT_EQ(config.agent.on_event.timeout, std::chrono::milliseconds(1500));
+  EXPECT_EQ(config.agent.on_event.directory, config.project_directory);
 
   const BackendConfig& api = config.backends.front();
   EXPECT_THAT(api.command, ElementsAre("node", "server.js", "--flag=x y"));

@@ -30,6 +30,8 @@ constexpr const char* kEverything = R"toml(
 listen = "[::1]:1234"
 allowed_hosts = ["grafana.example"]
 log_max_size = "1537B"
+on_event = ["sh", "-c", "cat >\"$HOME/last event\""]
+on_event_timeout = "2m"
 [backend.api]
 command = ["node", "-e", "console.log(\"\\ttab é \u007f\")"]
 port = 3000
@@ -71,6 +73,8 @@ TEST_F(ConfigShow, TheShownTomlLoadsToTheSameValues) {
   write(".env", "");
   EXPECT_EQ(values_of(render_config_toml(good())), values_of(shown));
 
+  EXPECT_EQ(first.agent.on_event.command, second.agent.on_event.command);
+  EXPECT_EQ(first.agent.on_event.timeout, second.agent.on_event.timeout);
   const BackendConfig &a = first.backends[0], &b = second.backends[0];
   EXPECT_EQ(a.command, b.command);
   EXPECT_EQ(b.own_environment.at("GREETING"), "hello\nworld");
@@ -113,6 +117,8 @@ TEST_F(ConfigShow, TheJsonIsOneDocumentWithUnitsInItsNames) {
   EXPECT_EQ(document["log_file"], in_project("logs/process-monitor.log").string());
   EXPECT_EQ(document["agent"]["listen"], "[::1]:1234");
   EXPECT_EQ(document["agent"]["log_max_bytes"], 1537);
+  EXPECT_EQ(document["agent"]["on_event"], json::array({"sh", "-c", "cat >\"$HOME/last event\""}));
+  EXPECT_EQ(document["agent"]["on_event_timeout_seconds"], 120.0);
   const json& api = document["backends"][0];
   EXPECT_EQ(api["name"], "api");
   EXPECT_EQ(api["output_file"], in_project("logs/api.log").string());

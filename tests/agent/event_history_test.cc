@@ -55,6 +55,21 @@ TEST(EventHistory, NumbersEventsAndGivesThoseAfterOne) {
   EXPECT_TRUE(life.history.after(99).empty());
 }
 
+TEST(EventHistory, TellsOfEveryNewEventOnceItIsNumbered) {
+  const TemporaryDirectory directory;
+  Life(directory / "events.jsonl").history.append(event("of an earlier agent"));
+  Life life(directory / "events.jsonl");
+  std::vector<LifecycleEvent> told;
+  life.history.on_append([&](const LifecycleEvent& e) {
+    EXPECT_EQ(life.history.last(), e.seq);
+    told.push_back(e);
+  });
+  life.history.append(event("new"));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told.front().seq, 2U);
+  EXPECT_EQ(told.front().detail, "new");
+}
+
 TEST(EventHistory, KeepsTheNewestThousand) {
   const TemporaryDirectory directory;
   Life life(directory / "events.jsonl");

@@ -13,11 +13,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-ExitStatus exit_code(int code) {
-  return {true, code, 0, false};
-}
-ExitStatus killed_by(int signal) {
-  return {true, 0, signal, false};
+/// An end that nobody asked for, as diagnosed.
+Event ended(Cause cause, Await await = Await::kNone) {
+  return {EventType::kExited, cause, await};
 }
 
 Event with_leftovers(EventType type, bool alive = true) {
@@ -81,7 +79,7 @@ TEST(Lifecycle, AStopTakesLeftoversDown) {
 TEST(Lifecycle, FirstCrashOfAStableBackendRestartsWithoutDelay) {
   Life life;
   life.run_it();
-  life.on({EventType::kExited, killed_by(9)});
+  life.on(ended(Cause::kCrash));
   EXPECT_EQ(life.lifecycle.state(), State::kStopping);
   life.on({EventType::kTreeEmpty});
   EXPECT_EQ(life.lifecycle.state(), State::kStarting);
@@ -98,7 +96,7 @@ TEST(Lifecycle, CrashLoopBacksOffThenFailsThenRetriesSlowly) {
   while (life.lifecycle.state() != State::kFailed) {
     ASSERT_LT(delays.size(), 10U);
     ASSERT_EQ(life.lifecycle.state(), State::kStarting);
-    life.on({EventType::kExited, exit_code(1)});
+    life.on(ended(Cause::kCrash));
     life.on({EventType::kTreeEmpty});
     if (life.lifecycle.state() == State::kBackoff) {
       delays.push_back(life.lifecycle.backoff_delay());
@@ -118,7 +116,7 @@ TEST(Lifecycle, CrashLoopBacksOffThenFailsThenRetriesSlowly) {
   life.now += std::chrono::minutes(5);
   life.on({EventType::kTimer});
   EXPECT_TRUE(life.asked(ActionType::kSpawn));
-  life.on({EventType::kExited, exit_code(1)});
+  life.on(ended(Cause::kCrash));
   life.on({EventType::kTreeEmpty});
   EXPECT_EQ(life.lifecycle.state(), State::kFailed) << "a slow retry is one attempt";
 }
@@ -136,7 +134,7 @@ TEST(Lifecycle, StartTimeoutOfACommandedStartFails) {
 TEST(Lifecycle, StartTimeoutOfAnAutomaticRestartBacksOff) {
   Life life;
   life.run_it();
-  life.on({EventType::kExited, killed_by(9)});
+  life.on(ended(Cause::kCrash));
   life.on({EventType::kTreeEmpty});
   life.on({EventType::kTimer});
   life.on({EventType::kTreeEmpty});
@@ -171,7 +169,7 @@ TEST(Lifecycle, StopDuringBackoffWins) {
   config.restart.initial_delay = seconds(1);
   Life life(config);
   life.run_it();
-  life.on({EventType::kExited, exit_code(1)});
+  life.on(ended(Cause::kCrash));
   life.on({EventType::kTreeEmpty});
   ASSERT_EQ(life.lifecycle.state(), State::kBackoff);
   life.on({EventType::kStop});
@@ -186,7 +184,7 @@ TEST(Lifecycle, OnFailurePolicyLeavesACleanExitStopped) {
   config.restart.policy = RestartPolicy::kOnFailure;
   Life life(config);
   life.run_it();
-  life.on({EventType::kExited, exit_code(0)});
+  life.on(ended(Cause::kExit));
   life.on({EventType::kTreeEmpty});
   EXPECT_EQ(life.lifecycle.state(), State::kStopped);
   EXPECT_FALSE(life.lifecycle.desired_running());
@@ -197,7 +195,7 @@ TEST(Lifecycle, NeverPolicyFailsWithoutRetry) {
   config.restart.policy = RestartPolicy::kNever;
   Life life(config);
   life.run_it();
-  life.on({EventType::kExited, exit_code(1)});
+  life.on(ended(Cause::kCrash));
   life.on({EventType::kTreeEmpty});
   EXPECT_EQ(life.lifecycle.state(), State::kFailed);
   EXPECT_FALSE(life.lifecycle.next_attempt());
@@ -266,9 +264,13 @@ struct World {
     if (state == State::kStopped && lifecycle.desired_running())
       violation = "stopped although running is wanted";
     if (state == State::kStopping && !stop_asked) violation = "stopping without a stop protocol";
-    if ((state == State::kStarting || state == State::kStopping || state == State::kBackoff) && !timer) {
+    const bool awaits = lifecycle.awaiting() != Await::kNone;
+    if ((state == State::kStarting || state == State::kStopping || (state == State::kBackoff && !awaits)) &&
+        !timer) {
       violation = "waits without a timer";
     }
+    if (awaits && !resting) violation = "awaits something in " + std::string(to_string(state));
+    if (awaits && !lifecycle.desired_running()) violation = "awaits a start that nobody wants";
     if (killing_before && event.type != EventType::kTreeEmpty && !lifecycle.killing())
       violation = "stopped killing";
   }
@@ -278,10 +280,24 @@ struct World {
     text << to_string(lifecycle.state()) << ' ' << to_string(lifecycle.cause()) << lifecycle.desired_running()
          << lifecycle.killing() << leader << others << timer << stop_asked << spawn_pending
          << stopped_by_operator << inherited << ' ' << (lifecycle.next_attempt() ? 1 : 0)
-         << (lifecycle.backoff_delay() > Duration{0});
+         << (lifecycle.backoff_delay() > Duration{0}) << to_string(lifecycle.awaiting());
     return text.str();
   }
 };
+
+Cause cause_of(Await await) {
+  switch (await) {
+    case Await::kNone:
+      return Cause::kCrash;
+    case Await::kChange:
+      return Cause::kSyntaxError;
+    case Await::kDatabase:
+      return Cause::kDatabaseRefused;
+    case Await::kPort:
+      return Cause::kPortTaken;
+  }
+  return Cause::kCrash;
+}
 
 using Step = std::pair<std::string, std::function<void(World&)>>;
 
@@ -311,7 +327,7 @@ std::vector<Step> possible(const World& world) {
     w.stopped_by_operator = false;
     w.apply(with_leftovers(EventType::kRestart, w.alive()));
   });
-  add("probe failure", [](World& w) { w.apply({EventType::kRestart, {}, Cause::kProbeFailure}); });
+  add("probe failure", [](World& w) { w.apply({EventType::kRestart, Cause::kProbeFailure}); });
   if (world.timer) {
     add("timer", [](World& w) {
       w.now = std::max(w.now, w.due);
@@ -322,12 +338,20 @@ std::vector<Step> possible(const World& world) {
   if (world.leader && !world.others) add("fork", [](World& w) { w.others = true; });
   if (world.others) add("others end", [](World& w) { w.others = false; });
   if (world.leader) {
-    for (const auto& status : {exit_code(0), exit_code(1), killed_by(9)}) {
-      add("leader ends", [status](World& w) {
+    for (const Cause cause : {Cause::kExit, Cause::kCrash}) {
+      add("leader ends", [cause](World& w) {
         w.leader = w.spawn_pending = false;
-        w.apply({EventType::kExited, status});
+        w.apply(ended(cause));
       });
     }
+    for (const Await await : {Await::kChange, Await::kDatabase, Await::kPort}) {
+      add("leader ends, " + std::string(to_string(await)) + " would help", [await](World& w) {
+        w.leader = w.spawn_pending = false;
+        w.apply(ended(cause_of(await), await));
+      });
+    }
+    // nodemon lives on: the leader is there, the application is not.
+    add("application ends", [](World& w) { w.apply(ended(Cause::kWrapperIdle)); });
   }
   if (world.spawn_pending) {
     add("ready", [](World& w) {
@@ -336,11 +360,13 @@ std::vector<Step> possible(const World& world) {
     });
     add("exec fails", [](World& w) {
       w.leader = w.spawn_pending = false;
-      if (!w.others) w.apply({EventType::kSpawnFailed, {}, {}, false});
+      if (!w.others) w.apply({EventType::kSpawnFailed, Cause::kExecError});
     });
     add("fork fails", [](World& w) {
       w.leader = w.spawn_pending = false;
-      if (!w.others) w.apply({EventType::kSpawnFailed, {}, {}, true});
+      Event event{EventType::kSpawnFailed, Cause::kExecError};
+      event.transient = true;
+      if (!w.others) w.apply(event);
     });
     add("port taken", [](World& w) {
       w.leader = w.spawn_pending = false;
@@ -353,6 +379,7 @@ std::vector<Step> possible(const World& world) {
       w.apply({EventType::kTreeEmpty});
     });
   }
+  add("unblocked", [](World& w) { w.apply(with_leftovers(EventType::kUnblocked, w.alive())); });
   add("time passes", [](World& w) { w.now += seconds(20); });
   return steps;
 }
@@ -432,7 +459,7 @@ TEST(LifecycleExploration, FromEverySituationAStopIsFinalAndAnUndisturbedWorldCo
       world.others = false;
       if (world.leader) {
         world.leader = world.spawn_pending = false;
-        world.apply({EventType::kExited, killed_by(15)});
+        world.apply(ended(Cause::kCrash));
       }
       if (world.stop_asked) {
         world.stop_asked = false;
@@ -465,6 +492,155 @@ TEST(LifecycleExploration, CatchesAStopThatIsLostInBackoff) {
     }
   });
   EXPECT_NE(result.violation, "");
+}
+
+/// Most starts within any `window` of ten minutes in which each start ends at once by `cause`, and what it
+/// waits for comes at once.
+std::size_t most_starts(const LifecycleConfig& config, Cause cause, Await await, Duration window) {
+  Life life(config);
+  life.run_it();
+  std::vector<TimePoint> starts;
+  const TimePoint end = life.now + std::chrono::minutes(10);
+  TimePoint timer{};
+  const auto apply = [&](const Event& event) {
+    life.on(event);
+    if (life.asked(ActionType::kSpawn)) starts.push_back(life.now);
+    if (life.timer() != TimePoint{}) timer = life.timer();
+  };
+  while (life.now < end && starts.size() < 10000) {
+    switch (life.lifecycle.state()) {
+      case State::kStarting:
+      case State::kRunning:
+        apply(ended(cause, await));
+        break;
+      case State::kStopping:
+        apply({EventType::kTreeEmpty});
+        break;
+      case State::kBackoff:
+      case State::kFailed:
+        if (life.lifecycle.awaiting() != Await::kNone) {
+          apply({EventType::kUnblocked});
+        } else {
+          life.now = std::max(life.now, timer);
+          apply({EventType::kTimer});
+        }
+        break;
+      case State::kStopped:
+        life.now = end;
+        break;
+    }
+  }
+  std::size_t most = 0;
+  for (std::size_t first = 0, last = 0; last < starts.size(); ++last) {
+    while (starts[last] - starts[first] >= window) ++first;
+    most = std::max(most, last - first + 1);
+  }
+  return most;
+}
+
+TEST(LifecycleBudget, NoEndIsRepeatedMoreOftenThanTheStartLimitAllows) {
+  LifecycleConfig config;
+  config.restart.start_limit = 3;
+  config.restart.start_limit_interval = seconds(60);
+  EXPECT_EQ(most_starts(config, Cause::kCrash, Await::kNone, seconds(60)), 3U);
+  // One more than the limit: the slow retry, when what it lacks seems to be there.
+  EXPECT_EQ(most_starts(config, Cause::kDatabaseRefused, Await::kDatabase, seconds(60)), 4U);
+  EXPECT_EQ(most_starts(config, Cause::kPortTaken, Await::kPort, seconds(60)), 4U);
+  // Who edits again and again is not stopped, but a build that touches its own files is slowed down.
+  EXPECT_LE(most_starts(config, Cause::kSyntaxError, Await::kChange, seconds(60)), 7U);
+}
+
+TEST(LifecycleBudget, CatchesARetryWithoutBudget) {
+  LifecycleConfig config;
+  config.restart.max_delay = Duration{0};  // The seeded mistake: neither a delay nor a limit.
+  config.restart.start_limit = 1 << 20;
+  EXPECT_GT(most_starts(config, Cause::kCrash, Await::kNone, seconds(60)), 3U);
+}
+
+TEST(Lifecycle, AMissingModuleIsNotRetriedUntilAFileChanges) {
+  Life life;
+  life.run_it();
+  life.on(ended(Cause::kModuleNotFound, Await::kChange));
+  EXPECT_EQ(life.lifecycle.state(), State::kStopping);
+  life.on({EventType::kTreeEmpty});
+  EXPECT_EQ(life.lifecycle.state(), State::kFailed);
+  EXPECT_EQ(life.lifecycle.cause(), Cause::kModuleNotFound);
+  EXPECT_EQ(life.lifecycle.awaiting(), Await::kChange);
+  EXPECT_FALSE(life.lifecycle.next_attempt());
+  EXPECT_TRUE(life.lifecycle.desired_running());
+  life.now += std::chrono::hours(1);
+  life.on({EventType::kUnblocked});
+  EXPECT_EQ(life.lifecycle.state(), State::kStarting);
+  EXPECT_TRUE(life.asked(ActionType::kSpawn));
+  EXPECT_TRUE(life.asked(ActionType::kCountRestart));
+}
+
+TEST(Lifecycle, ARefusedDatabaseIsWaitedForWithASlowRetry) {
+  Life life;
+  life.run_it();
+  life.on(ended(Cause::kDatabaseRefused, Await::kDatabase));
+  life.on({EventType::kTreeEmpty});
+  EXPECT_EQ(life.lifecycle.state(), State::kBackoff);
+  EXPECT_EQ(life.lifecycle.awaiting(), Await::kDatabase);
+  EXPECT_EQ(life.timer(), life.now + std::chrono::minutes(5));
+  life.now += seconds(30);
+  life.on({EventType::kUnblocked});
+  EXPECT_EQ(life.lifecycle.state(), State::kStarting);
+}
+
+TEST(Lifecycle, WhatComesTooSoonStillWaitsForTheDelay) {
+  Life life;
+  life.run_it();
+  for (int i = 0; i < 2; ++i) {
+    life.on(ended(Cause::kDatabaseRefused, Await::kDatabase));
+    life.on({EventType::kTreeEmpty});
+    if (i == 0) life.on({EventType::kUnblocked});
+  }
+  ASSERT_EQ(life.lifecycle.awaiting(), Await::kDatabase);
+  life.on({EventType::kUnblocked});
+  EXPECT_EQ(life.lifecycle.state(), State::kBackoff);
+  EXPECT_EQ(life.lifecycle.awaiting(), Await::kNone);
+  EXPECT_NEAR(to_seconds(life.timer() - life.now), 1, .11);
+  life.on({EventType::kTimer});
+  EXPECT_TRUE(life.asked(ActionType::kSpawn));
+}
+
+TEST(Lifecycle, AnAutomaticStartThatFindsThePortTakenWaitsForItsRelease) {
+  Life life;
+  life.run_it();
+  life.on(ended(Cause::kCrash));
+  life.on({EventType::kTreeEmpty});
+  life.on({EventType::kPortTaken});
+  EXPECT_EQ(life.lifecycle.state(), State::kBackoff);
+  EXPECT_EQ(life.lifecycle.awaiting(), Await::kPort);
+  life.on({EventType::kUnblocked});
+  EXPECT_TRUE(life.asked(ActionType::kSpawn));
+}
+
+TEST(Lifecycle, AnOperatorsStopEndsTheWaitForAnything) {
+  for (const Await await : {Await::kChange, Await::kDatabase, Await::kPort}) {
+    Life life;
+    life.run_it();
+    life.on(ended(cause_of(await), await));
+    life.on({EventType::kTreeEmpty});
+    ASSERT_EQ(life.lifecycle.awaiting(), await);
+    life.on({EventType::kStop});
+    EXPECT_EQ(life.lifecycle.state(), State::kStopped);
+    EXPECT_EQ(life.lifecycle.awaiting(), Await::kNone);
+    life.on({EventType::kUnblocked});
+    EXPECT_FALSE(life.asked(ActionType::kSpawn));
+  }
+}
+
+TEST(Lifecycle, NeverPolicyWaitsForNothing) {
+  LifecycleConfig config;
+  config.restart.policy = RestartPolicy::kNever;
+  Life life(config);
+  life.run_it();
+  life.on(ended(Cause::kModuleNotFound, Await::kChange));
+  life.on({EventType::kTreeEmpty});
+  EXPECT_EQ(life.lifecycle.state(), State::kFailed);
+  EXPECT_EQ(life.lifecycle.awaiting(), Await::kNone);
 }
 
 }  // namespace

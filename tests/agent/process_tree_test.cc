@@ -27,14 +27,14 @@ class Tree : public ::testing::TestWithParam<bool> {
       : reaper_(loop_,
                 [this](pid_t pid, const ExitStatus& status, const rusage&) {
                   reaped_[pid] = status;
-                  if (tree_.on_reaped(pid, status)) stopper_.check();
+                  if (tree_.on_reaped(pid, status)) stopper_.member_gone();
                 }),
         tree_(loop_, "test" + std::to_string(::getpid()) + "/tree/", GetParam(),
               {[this] { exec_ok_ = true; }, [this](const SpawnError& error) { spawn_error_ = error; },
                [this](const ExitStatus& status) { exit_ = status; }}),
         stopper_(
             loop_, tree_, sock_diag_, std::nullopt,
-            {[this] { empty_ = true; }, [this](const std::string& signal) { signals_.push_back(signal); }}) {}
+            {[this](bool) { empty_ = true; }, [this](const std::string& signal) { signals_.push_back(signal); }}) {}
 
   ~Tree() override {
     for (int i = 0; i < 200 && !tree_.members().empty(); ++i) {

@@ -210,6 +210,63 @@ TEST_F(RotatingFileTest, WritesEverythingBeforeItsWorkerEnds) {
   EXPECT_EQ(contents_of(path_), text);
 }
 
+TEST_F(RotatingFileTest, EndsTheHalfLineThatAKilledProcessLeft) {
+  std::filesystem::create_directories(path_.parent_path());
+  write_contents(path_, "whole\nha");
+  RotatingFile file(worker_, path_, kNoLimit, 3);
+  file.append("next\n");
+  settle(worker_);
+  EXPECT_EQ(contents_of(path_), "whole\nha\nnext\n");
+}
+
+TEST_F(RotatingFileTest, ContinuesALineThatWasLeftUnfinishedOnPurpose) {
+  const std::filesystem::path mark = directory_ / "mark";
+  const auto begin_life = [&](std::string text) {
+    RotatingFile file(worker_, path_, kNoLimit, 3);
+    file.continue_lines(mark);
+    file.append(std::move(text));
+    settle(worker_);
+  };
+  begin_life("whole\n");
+  EXPECT_FALSE(std::filesystem::exists(mark));
+  begin_life("unfin");
+  EXPECT_EQ(std::filesystem::status(mark).permissions(), std::filesystem::perms(0600));
+  begin_life("ish");
+  begin_life("ed\n");
+  EXPECT_EQ(contents_of(path_), "whole\nunfinished\n");
+  begin_life("unfin");
+  write_contents(path_, contents_of(path_) + "ha");  // Killed while it wrote on.
+  begin_life("unfinished\n");
+  EXPECT_EQ(contents_of(path_), "whole\nunfinished\nunfinha\nunfinished\n");
+}
+
+TEST_F(RotatingFileTest, TellsInOrderWhatIsWritten) {
+  std::string told;
+  RotatingFile file(worker_, path_, kNoLimit, 3);
+  std::promise<void> release;
+  ASSERT_TRUE(worker_.submit([released = release.get_future().share()] { released.wait(); }));
+  file.append("one\n", [&] { told += "1" + std::to_string(contents_of(path_).size()); });
+  file.append("unasked\n");
+  file.append("", [&] { told += " 2" + std::to_string(contents_of(path_).size()); });
+  EXPECT_EQ(told, "");
+  release.set_value();
+  settle(worker_);
+  EXPECT_EQ(told, "112 212");
+}
+
+TEST_F(RotatingFileTest, TellsWhatIsDroppedToo) {
+  std::promise<void> release;
+  ASSERT_TRUE(worker_.submit([released = release.get_future().share()] { released.wait(); }));
+  std::string told;
+  RotatingFile file(worker_, "/dev/full", kNoLimit, 3);
+  file.append("refused by the disk\n", [&] { told += "disk"; });
+  file.append(std::string(5 << 20, 'x'), [&] { told += "memory "; });
+  EXPECT_EQ(told, "memory ");
+  release.set_value();
+  settle(worker_);
+  EXPECT_EQ(told, "memory disk");
+}
+
 /// Runs `body` in a child process whose file systems are its own; its text is the complaint, "" if all is
 /// well.
 std::string in_private_mount_namespace(const std::function<std::string()>& body) {

@@ -3,6 +3,7 @@
 // loop for N ms. Options:
 //   --ignore-term            SIGTERM changes nothing
 //   --drain MS               takes so long to leave after SIGTERM
+//   --host ADDRESS           listens there instead of on 127.0.0.1
 //   --never-listen           runs without opening the port
 //   --never-answer           accepts and reads, answers nothing
 //   --health-status CODE     what /health answers
@@ -17,6 +18,7 @@ const { values: options } = parseArgs({
   options: {
     'ignore-term': { type: 'boolean' },
     drain: { type: 'string', default: '0' },
+    host: { type: 'string', default: '127.0.0.1' },
     'never-listen': { type: 'boolean' },
     'never-answer': { type: 'boolean' },
     'health-status': { type: 'string', default: '200' },
@@ -50,6 +52,6 @@ server.on('error', (error) => {
   console.error(error.message);
   process.exit(1);
 });
-if (!options['never-listen']) server.listen(Number(process.env.PORT), '127.0.0.1');
+if (!options['never-listen']) server.listen(Number(process.env.PORT), options.host);
 
 if (options.exit !== undefined) setTimeout(() => process.exit(Number(options.exit)), Number(options.after));

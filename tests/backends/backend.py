@@ -2,6 +2,7 @@
 
 import argparse
 import http.server
+import itertools
 import json
 import os
 import signal
@@ -99,6 +100,13 @@ def start_companions(options):
         subprocess.Popen(idle, start_new_session=True)
     if options.stopped_child:
         os.kill(subprocess.Popen(idle).pid, signal.SIGSTOP)
+    if options.hop:
+        hop()
+    for _ in range(options.children):
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                signal.pause()
     if options.burn_children:
         threading.Thread(target=burn_children, daemon=True).start()
 
@@ -121,6 +129,26 @@ def chatter(options):
     record("chatter_over", bytes=written)
 
 
+def number_lines():
+    """Numbered lines of many lengths to stdout, some hundred a second, as fast as they are read."""
+    for number in itertools.count():
+        length = 40 + number * 7919 % 400
+        os.write(1, f"line {number} of {length} bytes".ljust(length).encode() + b"\n")
+        if number % 10 == 9:
+            time.sleep(0.01)
+
+
+def hop():
+    """Forks and lets the parent go, again and again: never the same pid for long, and its parent is always gone."""
+    if os.fork() != 0:
+        return
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(0.002)
+        if os.fork() != 0:
+            os._exit(0)
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ignore-term", action="store_true", help="SIGTERM changes nothing")
@@ -139,6 +167,10 @@ def parse():
     parser.add_argument("--burn-children", action="store_true", help="short-lived children that use CPU")
     parser.add_argument("--print-env", action="append", default=[], metavar="NAME", help="print a variable")
     parser.add_argument("--chatty", type=int, default=0, metavar="BYTES", help="write so much to stdout")
+    parser.add_argument("--numbered", action="store_true", help="write numbered lines without end")
+    parser.add_argument("--hop", action="store_true", help="a child that forks away from every look")
+    parser.add_argument("--children", type=int, default=0, metavar="N", help="idle children that ignore SIGTERM")
+    parser.add_argument("--hog", type=int, default=0, metavar="MIB", help="use so much memory a second after the start")
     parser.add_argument("--no-newline", action="store_true", help="chatter without line ends")
     return parser.parse_args()
 
@@ -164,6 +196,10 @@ def main():
         serve(options)
     if options.chatty:
         threading.Thread(target=chatter, args=[options], daemon=True).start()
+    if options.numbered:
+        threading.Thread(target=number_lines, daemon=True).start()
+    if options.hog:
+        threading.Timer(1, lambda: globals().update(kept=b"x" * (options.hog << 20))).start()
     if options.exit is not None:
         threading.Timer(options.after / 1000, end, [options.exit]).start()
     if options.kill_self:

@@ -63,10 +63,11 @@ TEST(Catalogue, HelpIsOneSentenceOnOneLine) {
 }
 
 TEST(Catalogue, NoLabelCouldCarryAPidOrAMessage) {
-  const std::set<std::string_view> allowed = {"backend", "state",    "reason",   "outcome", "signal",
-                                              "phase",   "probe",    "kind",     "target",  "mode",
-                                              "stream",  "version",  "handler",  "code",    "collector",
-                                              "source",  "revision", "compiler", "loop",    "level"};
+  const std::set<std::string_view> allowed = {
+      "backend",   "state",  "reason",   "outcome",  "signal",  "phase",   "probe",
+      "kind",      "target", "mode",     "stream",   "version", "handler", "code",
+      "collector", "source", "revision", "compiler", "loop",    "level",   "result",
+      "cause"};
   for (const MetricDefinition& metric : metric_catalogue()) {
     for (const std::string_view label : metric.labels)
       EXPECT_TRUE(allowed.contains(label)) << metric.name << label;

@@ -90,7 +90,13 @@ BackendSnapshot backend() {
   backend.exits = counts_of(kExitOutcomes, 20);
   backend.stop_signals = {{"SIGTERM", 3}, {"SIGKILL", 1}};
   backend.state_entries = counts_of(kStates, 30);
-  backend.last_exit = LastExit{"signal", 137, "SIGKILL", at(-5000)};
+  backend.last_exit = LastExit{"signal", 137, "SIGKILL", at(-5000), "oom_kill"};
+  backend.exit_causes = {{"oom_kill", 1}};
+  backend.next_attempt = at(30);
+  backend.restart_budget = 4;
+  backend.restart_limit = 5;
+  backend.restart_interval_seconds = 60;
+  backend.memory_limit_bytes = 512 << 20;
   backend.last_transition = LastTransition{at(3420), "starting", "running", "started", "all checks answer"};
   backend.port = PortSnapshot{5000, true, 4251, "node", true, 0};
   backend.probes = {probe("database", "127.0.0.1:5432/codex"), probe("http", "http://127.0.0.1:5000/health"),
@@ -125,6 +131,7 @@ Snapshot sample_snapshot() {
   snapshot.agent.collectors = {{"process", true, .0005}, {"io", false, .0001}, {"port", true, .00002}};
   snapshot.agent.collect_errors = {{"proc_io", 2}, {"proc_stat", 0}};
   snapshot.agent.log_messages = counts_of(kLogLevels, 60);
+  snapshot.agent.event_hook_runs = counts_of(kEventHookResults, 70);
   snapshot.backends = {backend()};
   snapshot.loop.lag_counts = {100, 5, 1, 0, 0, 0, 0, 0, 1};
   snapshot.loop.lag_sum_seconds = 6.5;

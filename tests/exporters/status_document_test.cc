@@ -42,20 +42,24 @@ TEST(StatusDocument, HasTheAgreedKeys) {
                                     "starts",
                                     "start_failures",
                                     "exits",
+                                    "exit_causes",
                                     "restarts",
                                     "backoff_seconds",
                                     "next_attempt_at",
+                                    "awaiting",
+                                    "restart_budget",
                                     "last_exit",
                                     "last_transition",
                                     "port",
                                     "probes",
                                     "startup",
                                     "resources",
+                                    "memory_limit_bytes",
                                     "hang",
                                     "output",
                                     "log_file"}));
   EXPECT_EQ(keys_of(backend["restarts"]), (Keys{"total", "by_reason"}));
-  EXPECT_EQ(keys_of(backend["last_exit"]), (Keys{"outcome", "code", "signal", "at"}));
+  EXPECT_EQ(keys_of(backend["last_exit"]), (Keys{"outcome", "code", "signal", "cause", "at"}));
   EXPECT_EQ(keys_of(backend["last_transition"]), (Keys{"at", "from", "to", "reason", "detail"}));
   EXPECT_EQ(keys_of(backend["port"]),
             (Keys{"number", "listening", "owner_pid", "owner_command", "ours", "accept_queue"}));
@@ -75,12 +79,15 @@ TEST(StatusDocument, ShowsTheValuesOfTheSnapshot) {
   EXPECT_EQ(backend["desired"], "running");
   EXPECT_EQ(backend["pid"], 4242);
   EXPECT_EQ(backend["started_at"], "2025-08-22T11:13:54.125Z");
-  EXPECT_EQ(backend["restarts"]["total"], 45);
+  EXPECT_EQ(backend["restarts"]["total"], 55);
   EXPECT_EQ(backend["restarts"]["by_reason"]["hang"], 2);
-  EXPECT_EQ(
-      backend["last_exit"],
-      (Json{
-          {"outcome", "signal"}, {"code", 137}, {"signal", "SIGKILL"}, {"at", "2025-08-22T11:13:49.125Z"}}));
+  EXPECT_EQ(backend["last_exit"], (Json{{"outcome", "signal"},
+                                        {"code", 137},
+                                        {"signal", "SIGKILL"},
+                                        {"cause", "oom_kill"},
+                                        {"at", "2025-08-22T11:13:49.125Z"}}));
+  EXPECT_EQ(backend["exit_causes"]["oom_kill"], 1);
+  EXPECT_EQ(backend["restart_budget"], (Json{{"remaining", 4}, {"limit", 5}, {"interval_seconds", 60.0}}));
   EXPECT_EQ(backend["port"]["owner_pid"], 4251);
   EXPECT_EQ(backend["probes"][1]["http_status"], 200);
   EXPECT_EQ(backend["probes"][1]["elapsed_seconds"], 0.0034);
@@ -97,8 +104,8 @@ TEST(StatusDocument, WhatIsUnknownIsNull) {
   snapshot.backends.emplace_back().name = "idle";
   const Json document = Json::parse(render_status(snapshot));
   const Json& backend = document["backends"][0];
-  for (const char* key : {"pid", "started_at", "uptime_seconds", "next_attempt_at", "last_exit",
-                          "last_transition", "port", "resources", "hang"}) {
+  for (const char* key : {"pid", "started_at", "uptime_seconds", "next_attempt_at", "last_exit", "awaiting",
+                          "memory_limit_bytes", "last_transition", "port", "resources", "hang"}) {
     EXPECT_TRUE(backend[key].is_null()) << key;
   }
   EXPECT_EQ(backend["desired"], "stopped");

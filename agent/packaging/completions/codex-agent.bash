@@ -44,6 +44,7 @@ _codex_agent() {
   elif [[ $current == -* ]]; then
     case $verb in
       start | stop | restart) words='--no-wait --timeout --json' ;;
+      run) words='--replace --background' ;;
       shutdown) words='--timeout --json' ;;
       status | check | ports | config) words='--json' ;;
       logs) words='--follow --lines' ;;

@@ -54,6 +54,8 @@ complete -c codex-agent -n 'not __codex_agent_verb' -a config -d 'Check or show 
 complete -c codex-agent -n 'not __codex_agent_verb' -a shutdown -d 'Stop all backends and end the agent'
 complete -c codex-agent -n 'not __codex_agent_verb' -a completion -d 'Print a completion script'
 
+complete -c codex-agent -n '__codex_agent_verb_is run' -l replace -d 'Take over from the agent that runs now'
+complete -c codex-agent -n '__codex_agent_verb_is run' -l background -d 'Return once the agent works'
 complete -c codex-agent -n '__codex_agent_verb_is start stop restart' -l no-wait -d 'Do not wait for the outcome'
 complete -c codex-agent -n '__codex_agent_verb_is start stop restart shutdown' -l timeout -x -d 'Stop waiting after this time'
 complete -c codex-agent -n '__codex_agent_verb_is start stop restart shutdown status check events ports config' -l json -d 'Print one JSON document'

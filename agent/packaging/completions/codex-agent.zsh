@@ -53,6 +53,9 @@ _codex_agent() {
   words=("${words[1]}" "${(@)words[i + 1,-1]}")
   ((CURRENT -= i - 1))
   case $verb in
+    run)
+      _arguments '--replace[take over from the agent that runs now]' '--background[return once the agent works]'
+      ;;
     start|stop|restart) _arguments '--no-wait[do not wait for the outcome]' $wait '*:backend:_codex_agent_names' ;;
     shutdown) _arguments $wait ;;
     status|check|ports) _arguments $json '*:backend:_codex_agent_names' ;;

@@ -142,6 +142,10 @@ timeout = "{stop_timeout}"
             return backends[0]
         return next(backend for backend in backends if backend["name"] == name)
 
+    def wait_for_agent(self, timeout=15):
+        """Until an agent answers; the exit code 4 says that none does."""
+        wait_until(lambda: self.run("status").returncode != 4, timeout, "an agent")
+
     def wait_for_state(self, state, timeout=15, name=None):
         return wait_until(lambda: (found := self.backend(name))["state"] == state and found, timeout,
                           f"state {state}", interval=0.05)

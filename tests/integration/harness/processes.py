@@ -109,7 +109,8 @@ class CopySampler:
             time.sleep(0.01)
 
     def _copies(self):
-        copies = set()
+        """Without a copy's children: between fork and exec those look like it."""
+        copies, parents = set(), {}
         needle = f"{MARKER}={self._token}".encode()
         for name in os.listdir("/proc"):
             if not name.isdigit():
@@ -127,6 +128,8 @@ class CopySampler:
                 if mine and runs_program(process, self._program) and process.status() != psutil.STATUS_ZOMBIE:
                     self._decided[key] = True
                     copies.add(key)
+                    parents[key] = process.ppid()
             except (OSError, psutil.Error):
                 continue
-        return copies
+        pids = {pid for pid, _ in copies}
+        return {key for key in copies if parents[key] not in pids}

@@ -1,0 +1,95 @@
+"""The application has ended and what started it lives on: nodemon and node --watch wait for an edit, for ever."""
+
+import json
+import time
+
+import pytest
+
+from harness import processes
+from harness.waiting import holds_for, wait_until
+
+APPLICATION = """
+const http = require('http');
+http.createServer((request, response) => {
+  if (request.url === '/crash') setImmediate(() => { throw new Error('broken on request'); });
+  response.end('ok\\n');
+}).listen(Number(process.env.PORT), '127.0.0.1');
+"""
+WRAPPERS = {"nodemon": "nodemon app.js", "node --watch": "node --watch app.js"}
+
+
+@pytest.fixture(params=WRAPPERS.values(), ids=WRAPPERS.keys())
+def wrapped(request, agent, node_modules):
+    def configure(policy):
+        agent.directory.joinpath("package.json").write_text(
+            json.dumps({"name": "app", "scripts": {"dev": request.param}}), encoding="ascii")
+        agent.directory.joinpath("app.js").write_text(APPLICATION, encoding="ascii")
+        agent.directory.joinpath("node_modules").symlink_to(node_modules)
+        agent.configure(["npm", "run", "dev"], f'[backend.app.restart]\non_wrapper_idle = "{policy}"\n')
+        agent.start(timeout=90)
+        return agent
+
+    return configure
+
+
+def crash(agent):
+    import urllib.request
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/crash", timeout=5).read()
+    except OSError:
+        pass
+
+
+def test_it_is_noticed_within_two_seconds_and_restarted(wrapped):
+    agent = wrapped("restart")
+    before = agent.backend()
+    crash(agent)
+    wait_until(lambda: not processes.listening(agent.port), 5, "the crash", interval=0.005)
+    crashed = time.monotonic()
+    event = wait_until(lambda: next((event for event in agent.events() if event["reason"] == "wrapper_idle"), None), 5,
+                       "wrapper_idle", interval=0.02)
+    assert time.monotonic() - crashed < (4 if agent.environment.get("CODEX_SANITIZED") else 2)
+    assert "lives on" in event["detail"]
+    after = wait_until(lambda: (found := agent.backend())["generation"] == before["generation"] + 1 and
+                       found["state"] == "running" and found, 30, "the restart", interval=0.05)
+    assert after["restarts"]["by_reason"]["wrapper_idle"] == 1
+    assert after["exit_causes"]["wrapper_idle"] == 1
+    assert agent.metrics().value("codex_agent_backend_exit_causes_total", cause="wrapper_idle") == 1
+
+
+def test_in_development_it_is_shown_and_left_to_the_next_edit(wrapped):
+    agent = wrapped("wait")
+    before = agent.backend()
+    crash(agent)
+    backend = wait_until(lambda: (found := agent.backend())["health_reason"] == "wrapper_idle" and found, 5, "wrapper_idle")
+    assert backend["state"] == "degraded"
+    assert "wrapper_idle" in agent.run("status", expect=5).stdout
+    holds_for(lambda: agent.backend()["generation"] == before["generation"], 2, "no restart")
+    (agent.directory / "app.js").write_text(APPLICATION + "// edited\n", encoding="ascii")
+    after = agent.wait_for_state("running", 30)
+    assert after["generation"] == before["generation"]
+    assert after["restarts"]["total"] == 0
+
+
+def test_an_edit_that_reloads_the_application_is_no_idle_wrapper(wrapped):
+    agent = wrapped("restart")
+    for i in range(3):
+        (agent.directory / "app.js").write_text(APPLICATION + f"// edit {i}\n", encoding="ascii")
+        owner = agent.backend()["port"]["owner_pid"]
+        wait_until(lambda: (found := agent.backend())["port"]["ours"] and found["port"]["owner_pid"] not in (None, owner), 15,
+                   "the reload")
+    backend = agent.wait_for_state("running")
+    assert backend["restarts"]["total"] == 0
+    assert backend["exit_causes"]["wrapper_idle"] == 0
+
+
+def test_a_start_that_ends_below_its_wrapper_fails_with_its_own_cause(agent, node_modules):
+    agent.directory.joinpath("package.json").write_text('{"name": "app", "scripts": {"dev": "nodemon app.js"}}',
+                                                        encoding="ascii")
+    agent.directory.joinpath("app.js").write_text("require('missing-thing');\n", encoding="ascii")
+    agent.directory.joinpath("node_modules").symlink_to(node_modules)
+    agent.configure(["npm", "run", "dev"], start_timeout="60s")
+    told = agent.start(expect=1, timeout=40)
+    assert "module_not_found" in told.stderr
+    assert agent.backend()["awaiting"] == "file_change"
+    agent.assert_nothing_runs()
