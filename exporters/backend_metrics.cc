@@ -36,6 +36,11 @@ void add_state(const BackendSnapshot& backend, MetricFamilies& out) {
     out.add(Metric::kBackendStartTimeSeconds, {name}, to_unix_seconds(*backend.started_at));
   }
   out.add(Metric::kBackendHung, {name}, backend.state == "hung");
+  for (const auto& [hang_class, count] : backend.hangs) {
+    out.add(Metric::kBackendHangs, {name, hang_class}, as_double(count));
+  }
+  out.add(Metric::kBackendHangDurationSeconds, {name}, backend.hang_duration);
+  out.add(Metric::kBackendHangWatchCpuSeconds, {name}, backend.hang_watch_cpu_seconds);
 }
 
 void add_starts_and_exits(const BackendSnapshot& backend, MetricFamilies& out) {

@@ -116,7 +116,7 @@ struct OutputSnapshot {
   std::optional<WallTime> last_output;
 };
 
-/// Filled once hangs are classified; null until then.
+/// A confirmed hang.
 struct HangSnapshot {
   std::string hang_class;
   WallTime since{};
@@ -136,6 +136,9 @@ struct BackendSnapshot {
   std::optional<double> uptime_seconds;
   Counts restarts;  ///< by reason
   std::uint64_t starts = 0;
+  Counts hangs;                                ///< confirmed ones, by class
+  Histogram hang_duration{kRecoveryBounds};
+  double hang_watch_cpu_seconds = 0;
   Counts start_failures, exits, exit_causes, stop_signals, state_entries;
   std::optional<LastExit> last_exit;
   std::optional<LastTransition> last_transition;

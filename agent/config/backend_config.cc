@@ -247,7 +247,7 @@ class BackendReader {
   void read_hang() {
     TomlTable hang = table_.table("hang");
     config_.hang_action =
-        hang.choice<HangAction>("action", hang_action_words()).value_or(config_.hang_action);
+        hang.choice<HangReaction>("action", hang_action_words()).value_or(config_.hang_action);
     hang.reject_unknown();
   }
 
@@ -288,9 +288,9 @@ const std::vector<std::pair<std::string, WrapperIdleAction>>& wrapper_idle_words
   return words;
 }
 
-const std::vector<std::pair<std::string, HangAction>>& hang_action_words() {
-  static const std::vector<std::pair<std::string, HangAction>> words = {{"restart", HangAction::kRestart},
-                                                                        {"report", HangAction::kReport}};
+const std::vector<std::pair<std::string, HangReaction>>& hang_action_words() {
+  static const std::vector<std::pair<std::string, HangReaction>> words = {{"restart", HangReaction::kRestart},
+                                                                        {"report", HangReaction::kReport}};
   return words;
 }
 

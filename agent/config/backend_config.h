@@ -14,7 +14,7 @@ namespace codex {
 /// The words of restart.policy and hang.action in the file.
 const std::vector<std::pair<std::string, RestartPolicy>>& restart_policy_words();
 const std::vector<std::pair<std::string, WrapperIdleAction>>& wrapper_idle_words();
-const std::vector<std::pair<std::string, HangAction>>& hang_action_words();
+const std::vector<std::pair<std::string, HangReaction>>& hang_action_words();
 
 struct LoadedBackend {
   BackendConfig config;

@@ -20,7 +20,7 @@ enum class WrapperIdleAction {
   kRestart,
   kWait
 };  ///< the application ended, nodemon lives: who starts it again
-enum class HangAction { kRestart, kReport };
+enum class HangReaction { kRestart, kReport };
 
 struct RestartConfig {
   RestartPolicy policy = RestartPolicy::kAlways;
@@ -49,7 +49,7 @@ struct BackendConfig {
   int stop_signal = 15;  ///< SIGTERM
   Duration stop_timeout = std::chrono::seconds(2);
   RestartConfig restart;
-  HangAction hang_action = HangAction::kRestart;
+  HangReaction hang_action = HangReaction::kRestart;
   std::vector<ProbeSpec> probes;               ///< port, http, database first, then the named ones
   std::map<std::string, std::string> url_env;  ///< by probe: the variable that gave its URL
   std::filesystem::path output_file;           ///< logs/server.log

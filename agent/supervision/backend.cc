@@ -67,14 +67,25 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
                        [this](const Listener& listener) {
                          return port_ ? port_->holder_of(listener) : ListenerHolder{};
                        }},
-          [this](std::size_t) {
-            follow_startup();
-            follow_health();
-            follow_awaited();
-          }),
+          {[this](std::size_t index) { probe_asked(index); },
+           [this](std::size_t index) {
+             probe_answered(index);
+             follow_startup();
+             follow_health();
+             follow_awaited();
+           }}),
       memory_(config.memory_limit_bytes),
       reconnect_(config.restart.reconnect_timeout),
       server_(services.loop, [this] { look_for_idle_wrapper(); }),
+      hang_watch_(services.loop, config.hang_action == HangReaction::kRestart,
+                  [this] { return tree_.members(); },
+                  {[this](const HangVerdict&) { prober_.ask_http_now(); },
+                   [this](const HangVerdict& verdict) { hang_confirmed(verdict); },
+                   [this](const HangVerdict& verdict, const HangPolicy::Decision& decision) {
+                     hang_due(verdict, decision);
+                   },
+                   [this](const HangVerdict& last, Duration lasted) { hang_over(last, lasted); },
+                   {}}),
       change_(services.loop, services.walker, config.directory, own_files(config, services),
               {[this] { unblock(); }, [this] { change_limited(); }}),
       state_timer_(
@@ -290,6 +301,7 @@ void Backend::begin_generation() {
   memory_.begin_generation();
   reconnect_ = ReconnectWatch(config_.restart.reconnect_timeout);
   server_.follow(std::nullopt);
+  hang_watch_.watch_start();
 }
 
 void Backend::spawn_failed(const SpawnError& error) {

@@ -14,6 +14,7 @@
 #include "agent/supervision/child_output.h"
 #include "agent/supervision/event_history.h"
 #include "agent/supervision/exit_diagnosis.h"
+#include "agent/supervision/hang_watch.h"
 #include "agent/supervision/health.h"
 #include "agent/supervision/lifecycle.h"
 #include "agent/supervision/logger.h"
@@ -107,6 +108,15 @@ class Backend {
   void spawn_failed(const SpawnError& error);
   void save_state();
 
+  // backend_hang.cc: what is made of the hang watch's news
+  void follow_server();
+  void probe_asked(std::size_t index);
+  void probe_answered(std::size_t index);
+  void hang_confirmed(const HangVerdict& verdict);
+  void hang_due(const HangVerdict& verdict, const HangPolicy::Decision& decision);
+  void hang_over(const HangVerdict& last, Duration lasted);
+  void consider_hang();
+
   // backend_recovery.cc: ends that nobody asked for, and what follows
   void exited(const ExitStatus& status);
   ExitDiagnosis diagnose(const ExitStatus& status);
@@ -143,6 +153,9 @@ class Backend {
   MemoryGuard memory_;
   ReconnectWatch reconnect_;
   ServerWatch server_;
+  HangWatch hang_watch_;
+  std::optional<HangVerdict> hang_;  ///< while one is confirmed
+  std::optional<HangSnapshot> last_hang_;
   ChangeWatch change_;
   std::string problem_;  ///< why the last start failed or the state is what it is; "" when all is well
   std::uint64_t generation_ = 0;

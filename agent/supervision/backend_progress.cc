@@ -45,6 +45,7 @@ void Backend::follow_startup() {
     arm_listen_timer();
     startup_->set(StartupPhase::kListen, port_->look().ours, now);
     if (port_->last().ours) listen_timer_.disarm();
+    follow_server();
   }
   if (!port_ || port_->last().ours) prober_.begin_readiness();
 
@@ -67,6 +68,7 @@ void Backend::follow_health() {
   } else if (wrapper_.undecided(services_.loop.now())) {
     health_.restart = false;
   }
+  consider_hang();
   if (health_.health == Health::kHealthy && port_ && !port_->last().ours) {
     // Seen without a probe, and not yet a reason to restart: nodemon may just be reloading.
     health_ = {Health::kDegraded, "port: refused",
@@ -77,7 +79,7 @@ void Backend::follow_health() {
   publish_state(health_.reason.empty() ? "recovered" : health_.reason, health_.detail);
   if (health_.restart) {
     problem_ = health_.reason + ": " + health_.detail;
-    handle({EventType::kRestart, Cause::kProbeFailure});
+    handle({EventType::kRestart, hang_ ? Cause::kHang : Cause::kProbeFailure});
   } else if (reconnect_.due(database_fails(prober_.trackers()), others_succeed(prober_.trackers()),
                             services_.loop.now())) {
     problem_ = "The database is back, but the server has not become healthy within " +
@@ -93,7 +95,10 @@ void Backend::entered(State before) {
   if (before == State::kStarting && state != State::kRunning) start_ended_early();
   if (before == State::kStarting || before == State::kRunning) {
     listen_timer_.disarm();
-    if (state != State::kRunning) prober_.stop();
+    if (state != State::kRunning) {
+      prober_.stop();
+      hang_watch_.stop();
+    }
   }
   health_ = {};
   if (before == State::kBackoff || before == State::kFailed) {
@@ -177,8 +182,8 @@ void Backend::start_ended_early() {
 }
 
 void Backend::publish_state(std::string_view reason, std::string detail) {
-  const bool degraded = lifecycle_.state() == State::kRunning && health_.health == Health::kDegraded;
-  const std::string_view state = degraded ? "degraded" : to_string(lifecycle_.state());
+  const bool ill = lifecycle_.state() == State::kRunning && health_.health != Health::kHealthy;
+  const std::string_view state = ill ? to_string(health_.health) : to_string(lifecycle_.state());
   if (state == record_.state()) return;
   const auto& change =
       record_.entered(state, reason, services_.redactor.safe(detail, 512), std::chrono::system_clock::now());
@@ -187,7 +192,7 @@ void Backend::publish_state(std::string_view reason, std::string detail) {
   LogLine line("state_changed");
   line.kv("backend", config_.name).kv("from", change.from).kv("to", change.to).kv("reason", change.reason);
   if (!change.detail.empty()) line.kv("detail", change.detail);
-  const bool bad = state == "failed" || state == "backoff" || state == "degraded";
+  const bool bad = state == "failed" || state == "backoff" || state == "degraded" || state == "hung";
   bad ? services_.log.warning(line.str()) : services_.log.info(line.str());
 }
 

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "probes/hang_class.h"
+
 namespace codex {
 
 namespace {
@@ -25,6 +27,7 @@ BackendRecord::BackendRecord() {
   record_.start_failures = zeroes(kStartFailureReasons);
   record_.exits = zeroes(kExitOutcomes);
   record_.exit_causes = zeroes(kExitCauses);
+  for (const HangClass hang : kHangClasses) record_.hangs[std::string(to_string(hang))] = 0;
   record_.state_entries = zeroes(kStates);
   record_.stop_signals = {{"SIGTERM", 0}, {"SIGKILL", 0}};
 }
@@ -37,6 +40,9 @@ void BackendRecord::start_failed(std::string_view reason) {
 }
 void BackendRecord::restarted(Cause cause) {
   ++record_.restarts[std::string(restart_reason(cause))];
+}
+void BackendRecord::hang(std::string_view hang_class) {
+  ++record_.hangs[std::string(hang_class)];
 }
 void BackendRecord::stop_signal(const std::string& signal) {
   ++record_.stop_signals[signal];
@@ -124,6 +130,8 @@ void BackendRecord::fill(BackendSnapshot& snapshot) const {
   snapshot.restarts = record_.restarts;
   snapshot.exits = record_.exits;
   snapshot.exit_causes = record_.exit_causes;
+  snapshot.hangs = record_.hangs;
+  snapshot.hang_duration = record_.hang_duration;
   snapshot.stop_signals = record_.stop_signals;
   snapshot.state_entries = record_.state_entries;
   snapshot.last_exit = record_.last_exit;

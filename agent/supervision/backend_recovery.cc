@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <utility>
 
@@ -18,19 +17,9 @@ using std::chrono::milliseconds;
 
 constexpr Duration kIdlePeriod = milliseconds(100);
 constexpr Duration kPortPeriod = milliseconds(200);
-constexpr std::uint16_t kPostgresPort = 5432;
 constexpr std::size_t kShownEvidence = 200;
 
 constexpr ExitStatus kUnknownExit{false, 0, 0, false};
-
-/// The port in a probe's target, which holds no secret: "postgresql://127.0.0.1:5433/app".
-std::uint16_t port_of(const std::string& target) {
-  const auto colon = target.rfind(':');
-  std::uint16_t port = 0;
-  if (colon != std::string::npos)
-    std::from_chars(target.data() + colon + 1, target.data() + target.size(), port);
-  return port != 0 ? port : kPostgresPort;
-}
 
 std::string_view outlook(Await await) {
   switch (await) {
@@ -52,7 +41,7 @@ ExitDiagnosis Backend::diagnose(const ExitStatus& status) {
   const bool killed = status.signal == SIGKILL || status.code == 128 + SIGKILL;
   ExitFacts facts{status, output_.last_lines(), killed && kernel_oom_kills() > oom_kills_, {}};
   for (const auto& probe : config_.probes) {
-    if (probe.kind == ProbeKind::kDatabase) facts.database_ports.push_back(port_of(probe.target));
+    if (probe.kind == ProbeKind::kDatabase) facts.database_ports.push_back(database_port(probe));
   }
   return diagnose_exit(facts);
 }
@@ -121,6 +110,7 @@ void Backend::look_for_idle_wrapper() {
   }
   port_->look();
   server_.follow(port_->server());
+  follow_server();
   wrapper_.observe(port_->last().ours ? std::vector<ProcStat>{} : tree_.members(), port_->server(), now);
   if (!wrapper_.suspicious()) {
     idle_wrapper_.clear();

@@ -62,6 +62,8 @@ BackendSnapshot Backend::snapshot() {
       snapshot.startup.progress.emplace_back(to_string(phase), to_seconds(took));
     }
   }
+  if (hang_) snapshot.hang = last_hang_;
+  snapshot.hang_watch_cpu_seconds = to_seconds(hang_watch_.spent());
   snapshot.startup_timeout_seconds = to_seconds(config_.start_timeout);
   snapshot.totals = sampler_.snapshot();
   if (snapshot.totals.processes > 0) snapshot.resources = snapshot.totals;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 namespace codex {
@@ -62,6 +63,16 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
       break;
   }
   return text + "). Its processes were stopped.";
+}
+
+std::uint16_t database_port(const ProbeSpec& probe) {
+  constexpr std::uint16_t kPostgres = 5432;
+  const std::string& target = probe.target;  // holds no secret: "postgresql://127.0.0.1:5433/app"
+  const auto colon = target.rfind(':');
+  std::uint16_t port = 0;
+  if (colon != std::string::npos)
+    std::from_chars(target.data() + colon + 1, target.data() + target.size(), port);
+  return port != 0 ? port : kPostgres;
 }
 
 std::string describe_memory(std::uint64_t limit, std::uint64_t used, std::vector<ProcStat> members,

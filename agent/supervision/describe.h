@@ -19,6 +19,9 @@ std::string describe_startup(const StartupSnapshot& startup);
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
                                    const std::vector<ProbeTracker>& probes, const PortSnapshot* port);
 
+/// The TCP port that a database probe asks; PostgreSQL's own without one in the target.
+std::uint16_t database_port(const ProbeSpec& probe);
+
 /// "Memory limit: the tree uses 530 MiB, the limit is 512 MiB; most of it: pid 12 (node server.js) 480 MiB,
 /// ..."
 std::string describe_memory(std::uint64_t limit, std::uint64_t used, std::vector<ProcStat> members,

@@ -62,9 +62,11 @@ const PortSnapshot& PortWatch::look() {
     port.accept_queue = port.accept_queue.value_or(0) + listener.accept_queue;
     if (port.ours) continue;
     port.ours = holder.ours;
-    if (holder.ours) server_ = holder.process;
     port.owner_pid = holder.process ? std::optional<int>(holder.process->pid) : std::nullopt;
     port.owner_command = holder.command;
+    if (!holder.ours) continue;
+    server_ = holder.process;
+    server_address_ = listener.address;
   }
   last_ = port;
   return last_;

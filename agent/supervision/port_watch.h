@@ -26,6 +26,9 @@ class PortWatch {
   /// The process of ours that had the listening socket at the last look.
   [[nodiscard]] std::optional<ProcessId> server() const { return server_; }
 
+  /// The address it is bound to, as in Listener.
+  [[nodiscard]] const std::string& server_address() const { return server_address_; }
+
   /// Whether `listener` belongs to the tree, and a description of its holder.
   ListenerHolder holder_of(const Listener& listener);
 
@@ -49,6 +52,7 @@ class PortWatch {
   Holder cache_;
   PortSnapshot last_;
   std::optional<ProcessId> server_;
+  std::string server_address_;
 };
 
 }  // namespace codex

@@ -26,6 +26,7 @@ class ProbeTracker {
   [[nodiscard]] const ProbeSpec& spec() const { return spec_; }
   [[nodiscard]] bool succeeding() const { return successes_ >= spec_.success_threshold; }
   [[nodiscard]] bool failing() const { return failing_; }
+  [[nodiscard]] Outcome last_outcome() const { return last_.outcome; }
   [[nodiscard]] Reason last_reason() const { return last_.reason; }
   [[nodiscard]] const std::string& last_detail() const { return last_.detail; }
   /// When the present run of successes began; nullopt without one.

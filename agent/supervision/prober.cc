@@ -26,9 +26,8 @@ constexpr Duration kAccuracy = milliseconds(5);
 
 }  // namespace
 
-Prober::Prober(const std::vector<ProbeSpec>& specs, const ProbeContext& context,
-               std::function<void(std::size_t)> changed)
-    : loop_(context.loop), changed_(std::move(changed)) {
+Prober::Prober(const std::vector<ProbeSpec>& specs, const ProbeContext& context, Events events)
+    : loop_(context.loop), events_(std::move(events)) {
   for (std::size_t i = 0; i < specs.size(); ++i) {
     trackers_.emplace_back(specs[i]);
     schedules_.push_back(
@@ -72,6 +71,14 @@ void Prober::begin_running() {
   }
 }
 
+void Prober::ask_http_now() {
+  for (std::size_t i = 0; i < trackers_.size(); ++i) {
+    const auto& spec = trackers_[i].spec();
+    const bool own = spec.kind == ProbeKind::kHttp && spec.own_listener && spec.role != ProbeRole::kStartup;
+    if (own && !schedules_[i].under_way) restart_schedule(i, Duration{0});
+  }
+}
+
 void Prober::stop() {
   starting_ = false;
   for (auto& schedule : schedules_) {
@@ -90,6 +97,7 @@ void Prober::ask(std::size_t index) {
   if (schedule.under_way) return;
   schedule.under_way = true;
   schedule.began = loop_.now();
+  events_.asked(index);
   // Measured from the call, not from the wake-up: our own lateness is not the backend's.
   schedule.probe->start(Clock::now() + trackers_[index].spec().timeout,
                         [this, index](const ProbeResult& result) { finished(index, result); });
@@ -104,7 +112,7 @@ void Prober::finished(std::size_t index, const ProbeResult& result) {
   if (starting_ || spec.role != ProbeRole::kStartup) {
     schedule.timer.arm_at(std::max(schedule.began + period, loop_.now()));
   }
-  changed_(index);
+  events_.answered(index);
 }
 
 }  // namespace codex

@@ -14,9 +14,11 @@ namespace codex {
 /// attempt begins one period after the last one began, or at once when that took longer. Loop thread.
 class Prober {
  public:
-  /// `changed` is called after every recorded attempt, with the tracker's index.
-  Prober(const std::vector<ProbeSpec>& specs, const ProbeContext& context,
-         std::function<void(std::size_t index)> changed);
+  /// Both are called with the tracker's index: before an attempt begins, and after it was recorded.
+  struct Events {
+    std::function<void(std::size_t index)> asked, answered;
+  };
+  Prober(const std::vector<ProbeSpec>& specs, const ProbeContext& context, Events events);
 
   /// A start begins: verdicts are forgotten, and database probes are asked in quick succession.
   void begin_generation();
@@ -26,6 +28,9 @@ class Prober {
 
   /// The start is complete: from now on by period.
   void begin_running();
+
+  /// Asks the backend's own http probes at once instead of at their next turn.
+  void ask_http_now();
 
   /// The backend is on its way down: gives up attempts under way; nothing is recorded any more.
   void stop();
@@ -45,7 +50,7 @@ class Prober {
   void restart_schedule(std::size_t index, Duration delay);
 
   EventLoop& loop_;
-  std::function<void(std::size_t)> changed_;
+  Events events_;
   bool starting_ = false;
   std::vector<ProbeTracker> trackers_;
   std::vector<Schedule> schedules_;

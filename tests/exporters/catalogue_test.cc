@@ -67,7 +67,7 @@ TEST(Catalogue, NoLabelCouldCarryAPidOrAMessage) {
       "backend",   "state",  "reason",   "outcome",  "signal",  "phase",   "probe",
       "kind",      "target", "mode",     "stream",   "version", "handler", "code",
       "collector", "source", "revision", "compiler", "loop",    "level",   "result",
-      "cause"};
+      "cause",     "class"};
   for (const MetricDefinition& metric : metric_catalogue()) {
     for (const std::string_view label : metric.labels)
       EXPECT_TRUE(allowed.contains(label)) << metric.name << label;

@@ -83,6 +83,7 @@ def test_a_backend_that_hangs_is_restarted_with_the_reason(agent):
     agent.start()
     backend = agent.backend()
     psutil.Process(backend["pid"]).suspend()
+    # SIGCONT would heal it; its probes give up before that.
     after = wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running" and found,
                        20, "the restart")
     assert after["restarts"]["by_reason"]["probe_failure"] + after["restarts"]["by_reason"]["hang"] == 1

@@ -1,0 +1,93 @@
+"""Hangs of a supervised backend: seen without traffic, named, and dealt with as their kind deserves."""
+
+import os
+import signal
+import urllib.request
+
+import psutil
+import pytest
+
+from harness.waiting import holds_for, wait_until
+
+# GET /block blocks the event loop in one of several ways; asked once, by us, and by nobody else.
+APPLICATION = """
+const http = require('http');
+const { execSync } = require('child_process');
+const ways = {
+  loop: () => { for (;;); },
+  regex: () => /^(a+)+$/.test('a'.repeat(64) + 'b'),
+  atomics: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
+  exec: () => execSync('sleep 1000'),
+};
+http.createServer((request, response) => {
+  const way = ways[request.url.slice(1)];
+  response.end('ok\\n');
+  if (way) setImmediate(way);
+}).listen(Number(process.env.PORT), '127.0.0.1');
+"""
+
+
+@pytest.fixture
+def application(agent):
+    (agent.directory / "app.js").write_text(APPLICATION, encoding="ascii")
+
+    def start(extra=""):
+        agent.configure(["node", "app.js"], 'timeout = "5s"\n' + extra, period="5s")
+        agent.start()
+        return agent
+
+    return start
+
+
+def block(agent, way):
+    urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/{way}", timeout=5).read()
+
+
+@pytest.mark.parametrize("way,hang", [("loop", "spin"), ("regex", "spin"), ("atomics", "futex")])
+def test_a_blocked_event_loop_is_named_and_restarted(application, way, hang):
+    agent = application()
+    before = agent.backend()
+    block(agent, way)
+    hung = wait_until(lambda: (found := agent.backend())["state"] == "hung" and found, 15, "hung", interval=0.05)
+    assert hung["hang"]["class"] == hang and hung["hang"]["detail"]
+    assert f"hung ({hang})" in agent.run("status", expect=5).stdout
+    assert agent.metrics().value("codex_agent_backend_hung") == 1
+    after = wait_until(lambda: (found := agent.backend())["generation"] == before["generation"] + 1 and
+                       found["state"] == "running" and found, 30, "the restart", interval=0.1)
+    assert after["restarts"]["by_reason"]["hang"] == 1
+    metrics = agent.metrics()
+    assert metrics.value("codex_agent_backend_hangs_total", **{"class": hang}) == 1
+    assert metrics.value("codex_agent_backend_hung") == 0
+    told = [event for event in agent.events() if event["reason"] == "hang"]
+    assert told and hang in told[0]["detail"]
+
+
+def test_a_stopped_process_is_continued_and_not_restarted(application):
+    agent = application()
+    backend = agent.backend()
+    server = psutil.Process(backend["pid"])
+    os.kill(server.pid, signal.SIGSTOP)
+    wait_until(lambda: agent.metrics().value("codex_agent_backend_hangs_total", **{"class": "stopped"}) == 1, 15, "the hang")
+    wait_until(lambda: server.status() != psutil.STATUS_STOPPED, 15, "SIGCONT")
+    after = agent.wait_for_state("running")
+    assert after["pid"] == backend["pid"] and after["restarts"]["total"] == 0
+
+
+def test_report_restarts_for_none(application):
+    agent = application('failure_threshold = 100\n[backend.app.hang]\naction = "report"\n')
+    before = agent.backend()
+    block(agent, "loop")
+    agent.wait_for_state("hung")
+    holds_for(lambda: agent.backend()["generation"] == before["generation"], 8, "no restart", interval=0.5)
+
+
+def test_a_short_block_is_no_reason_to_restart(application):
+    agent = application()
+    before = agent.backend()
+    server = psutil.Process(before["pid"])
+    for _ in range(3):
+        server.suspend()
+        holds_for(lambda: True, 0.6)
+        server.resume()
+        holds_for(lambda: agent.backend()["pid"] == before["pid"], 1, "the same process", interval=0.2)
+    assert agent.backend()["restarts"]["total"] == 0
