@@ -8,6 +8,14 @@
 
 namespace codex {
 
+/// What is at an address, as far as it may be executed.
+enum class CodeKind {
+  kNone,
+  kProgram,    ///< of a file: C++, V8's interpreter and builtins
+  kGenerated,  ///< made by V8 for a function or a regular expression
+};
+using CodeAt = std::function<CodeKind(std::uint64_t address)>;
+
 /// A copy of a thread's stack from the stack pointer up.
 struct StackImage {
   std::uint64_t begin = 0;  ///< address of words[0]: the stack pointer, aligned
@@ -38,20 +46,19 @@ struct FrameChain {
 /// innermost few hundred bytes only; above lies the first real frame. Cost: a few operations a word.
 class FrameChains {
  public:
-  /// `is_code` tells return addresses. The image must outlive this.
-  FrameChains(const StackImage& stack, std::optional<std::uint64_t> frame_pointer,
-              std::function<bool(std::uint64_t)> is_code);
+  /// `code_at` tells return addresses. The image must outlive this.
+  FrameChains(const StackImage& stack, std::optional<std::uint64_t> frame_pointer, CodeAt code_at);
 
   /// The next chain; chains that end in an earlier one are left out. nullopt: no more.
   std::optional<FrameChain> next();
 
  private:
   [[nodiscard]] bool is_frame(std::uint64_t address) const;
-  std::optional<FrameChain> follow(std::uint64_t frame);
+  std::optional<FrameChain> follow(std::uint64_t frame, bool innermost);
 
   const StackImage& stack_;
   std::optional<std::uint64_t> frame_pointer_;
-  std::function<bool(std::uint64_t)> is_code_;
+  CodeAt code_at_;
   std::vector<bool> seen_;
   std::uint64_t position_;
 };

@@ -42,16 +42,16 @@ struct FoundFrame {
 
 struct FoundFrames {
   std::vector<FoundFrame> frames;  ///< the innermost first
-  bool complete = false;           ///< the chain of frames reached main()
+  bool complete = false;           ///< they form one chain from the innermost frame to the outermost
   bool truncated = false;          ///< there are more
 };
 
 inline constexpr std::size_t kMaxJsFrames = 64, kMaxJsText = 256;
 
-/// The JavaScript frames on a stack. `running`: the innermost frame may be executing right now, and its slot
-/// for the current place is then old. Pure but for the heap's reads; never throws for what memory holds.
+/// The JavaScript frames on a stack. `running`: the thread does not wait in the kernel, so that what runs may
+/// be JavaScript itself. Pure but for the heap's reads; never throws for what memory holds.
 FoundFrames find_js_frames(V8Heap& heap, const StackImage& stack, std::optional<std::uint64_t> frame_pointer,
-                           const std::function<bool(std::uint64_t)>& is_code, bool running);
+                           const CodeAt& code_at, bool running);
 
 /// Looks the lines up, and hands the frames over.
 std::vector<JsFrame> with_lines(V8Heap& heap, std::vector<FoundFrame> found);

@@ -128,12 +128,14 @@ class Attempt {
     const auto before = parse_proc_syscall(*text);
     if (!before) return JsStackError::kUnreadable;
     if (!before->running) {
+      in_kernel_ = before->in_kernel;
       look(before->registers, [this] { return cpu_.used() >= kMaxCpu; });
       if (read_proc_file(process_fd_, "syscall") == text) return JsStackError::kNone;
     }
     const auto stop = stop_thread(pid_, kStopPatience, [this](const ThreadRegisters& registers) {
       // Signals and ptrace go by number; the directory is of the process that we mean.
       if (!read_proc_file(process_fd_, "stat")) return;
+      in_kernel_ = false;
       const auto deadline = Clock::now() + kMaxStop;
       look(registers, [deadline] { return Clock::now() >= deadline; });
     });
@@ -164,10 +166,9 @@ class Attempt {
   }
 
   void find(V8Heap& heap) {
-    const bool running = registers_.frame_pointer.has_value();
     found_ = find_js_frames(
         heap, stack_, registers_.frame_pointer,
-        [this](std::uint64_t address) { return maps_.executable(address); }, running);
+        [this](std::uint64_t address) { return maps_.code_at(address); }, !in_kernel_);
   }
 
   BoundedReader reader_until(std::function<bool()> out_of_time) {
@@ -188,6 +189,7 @@ class Attempt {
   const std::uint64_t bottom_;
   const CpuClock cpu_;
   ThreadRegisters registers_;
+  bool in_kernel_ = false;
   std::vector<std::uint64_t> words_;
   StackImage stack_;
   FoundFrames found_;

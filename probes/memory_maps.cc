@@ -59,9 +59,10 @@ const Mapping* MemoryMaps::find(std::uint64_t address) const {
   return address < mapping.end ? &mapping : nullptr;
 }
 
-bool MemoryMaps::executable(std::uint64_t address) const {
+CodeKind MemoryMaps::code_at(std::uint64_t address) const {
   const auto* mapping = find(address);
-  return mapping && mapping->executable;
+  if (!mapping || !mapping->executable) return CodeKind::kNone;
+  return mapping->inode != 0 ? CodeKind::kProgram : CodeKind::kGenerated;
 }
 
 }  // namespace codex

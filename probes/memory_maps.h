@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "probes/frame_chain.h"
+
 namespace codex {
 
 /// One line of /proc/PID/maps (proc_pid_maps(5)).
@@ -23,7 +25,7 @@ class MemoryMaps {
 
   /// The mapping that holds `address`, or nullptr.
   [[nodiscard]] const Mapping* find(std::uint64_t address) const;
-  [[nodiscard]] bool executable(std::uint64_t address) const;
+  [[nodiscard]] CodeKind code_at(std::uint64_t address) const;
   [[nodiscard]] const std::vector<Mapping>& all() const { return mappings_; }
 
  private:

@@ -46,7 +46,8 @@ ThreadStop::Result failure() {
   return errno == ESRCH ? ThreadStop::Result::kGone : ThreadStop::Result::kNotPermitted;
 }
 
-/// Waits for its stop. Without WEXITED: a death is left to whoever waits for it. `began`: no later than the stop.
+/// Waits for its stop. Without WEXITED: a death is left to whoever waits for it. `began`: no later than the
+/// stop.
 ThreadStop::Result await_stop(pid_t thread, Clock::time_point deadline, Clock::time_point& began) {
   for (;;) {
     const auto now = Clock::now();
@@ -71,11 +72,11 @@ ThreadStop trace(pid_t thread, std::chrono::nanoseconds patience,
   if (::ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) != 0) return {failure(), {}};
   auto result = await_stop(thread, began + patience, began);
   user_regs_struct registers{};
-  if (result == ThreadStop::Result::kDone &&
-      ::ptrace(PTRACE_GETREGS, thread, nullptr, &registers) != 0)
+  if (result == ThreadStop::Result::kDone && ::ptrace(PTRACE_GETREGS, thread, nullptr, &registers) != 0)
     result = failure();
   if (result == ThreadStop::Result::kDone) look({registers.rsp, registers.rip, registers.rbp});
-  ::ptrace(PTRACE_DETACH, thread, nullptr, nullptr);  // whatever it says: the end of this thread releases, too
+  ::ptrace(PTRACE_DETACH, thread, nullptr,
+           nullptr);  // whatever it says: the end of this thread releases, too
   return {result, Clock::now() - began};
 }
 
@@ -85,11 +86,11 @@ ThreadStop trace(pid_t thread, std::chrono::nanoseconds patience,
 
 std::optional<ProcSyscall> parse_proc_syscall(std::string_view text) {
   const auto fields = fields_of(text);
-  if (fields.size() == 1 && fields[0] == "running") return ProcSyscall{true, {}};
+  if (fields.size() == 1 && fields[0] == "running") return ProcSyscall{true, false, {}};
   if (fields.size() < 3) return std::nullopt;
   const auto stack = hex(fields[fields.size() - 2]), program = hex(fields.back());
   if (!stack || !program) return std::nullopt;
-  return ProcSyscall{false, {*stack, *program, std::nullopt}};
+  return ProcSyscall{false, fields[0] != "-1", {*stack, *program, std::nullopt}};
 }
 
 ThreadStop stop_thread(pid_t thread, std::chrono::nanoseconds patience,

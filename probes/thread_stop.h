@@ -18,7 +18,8 @@ struct ThreadRegisters {
 
 /// /proc/PID/syscall (proc_pid_syscall(5)): registers of a thread that waits in the kernel or is stopped.
 struct ProcSyscall {
-  bool running = false;  ///< on a processor or waiting for one; then there are no registers
+  bool running = false;    ///< on a processor or waiting for one; then there are no registers
+  bool in_kernel = false;  ///< in a system call; else it was stopped while it ran
   ThreadRegisters registers;
 };
 std::optional<ProcSyscall> parse_proc_syscall(std::string_view text);
