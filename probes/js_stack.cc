@@ -117,7 +117,8 @@ class Attempt {
     count(reader);
     result.reads = reads_;
     result.bytes = bytes_;
-    if (result.frames.empty() && !result.complete) result.error = JsStackError::kUnreadable;
+    if (!result.frames.empty() || result.complete) return;
+    result.error = read_proc_file(process_fd_, "stat") ? JsStackError::kUnreadable : JsStackError::kGone;
   }
 
  private:
