@@ -108,8 +108,9 @@ std::vector<MetricDefinition> make_catalogue() {
             "Whether the backend is currently judged hung."),
       counter(kBackendHangs, "codex_agent_backend_hangs_total", "", {"backend", "class"},
               "Confirmed hangs of the backend, by class."),
-      histogram(kBackendHangDurationSeconds, "codex_agent_backend_hang_duration_seconds", "seconds", {"backend"},
-                "Time from the end of progress until progress or the end of the process, of confirmed hangs."),
+      histogram(
+          kBackendHangDurationSeconds, "codex_agent_backend_hang_duration_seconds", "seconds", {"backend"},
+          "Time from the end of progress until progress or the end of the process, of confirmed hangs."),
       counter(kBackendHangWatchCpuSeconds, "codex_agent_backend_hang_watch_cpu_seconds_total", "seconds",
               {"backend"}, "CPU time that watching the backend for hangs has cost the agent."),
       gauge(kBackendAcceptQueueConnections, "codex_agent_backend_accept_queue_connections", "", {"backend"},

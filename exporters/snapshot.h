@@ -136,7 +136,7 @@ struct BackendSnapshot {
   std::optional<double> uptime_seconds;
   Counts restarts;  ///< by reason
   std::uint64_t starts = 0;
-  Counts hangs;                                ///< confirmed ones, by class
+  Counts hangs;  ///< confirmed ones, by class
   Histogram hang_duration{kRecoveryBounds};
   double hang_watch_cpu_seconds = 0;
   Counts start_failures, exits, exit_causes, stop_signals, state_entries;

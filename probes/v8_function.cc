@@ -35,8 +35,9 @@ std::optional<std::size_t> after_variables(V8Heap& heap, const std::vector<Tagge
   return at + static_cast<std::size_t>(count) + (in_table ? 1U : static_cast<std::size_t>(count));
 }
 
-/// After the variables come, each optional: small integers, the name and an index, an inferred name (or undefined),
-/// begin and end of the source text; then objects. Newer versions have begin and end before the variables.
+/// After the variables come, each optional: small integers, the name and an index, an inferred name (or
+/// undefined), begin and end of the source text; then objects. Newer versions have begin and end before the
+/// variables.
 void read_scope(V8Heap& heap, TaggedValue scope, std::size_t max_name, V8Function& function) {
   const auto slots = scope_slots(heap, scope);
   const auto first = after_variables(heap, slots);

@@ -20,8 +20,8 @@ struct V8Function {
 /// nullopt unless `object` is a JSFunction. Names are cut at `max_name` bytes.
 std::optional<V8Function> read_v8_function(V8Heap& heap, TaggedValue object, std::size_t max_name);
 
-/// Where in the source the bytecode at `raw_offset` (the frame's slot) of `bytecode_array` comes from; nullopt
-/// unless the frame is interpreted and V8 kept the table, which node does by default.
+/// Where in the source the bytecode at `raw_offset` (the frame's slot) of `bytecode_array` comes from;
+/// nullopt unless the frame is interpreted and V8 kept the table, which node does by default.
 std::optional<std::uint32_t> bytecode_position(V8Heap& heap, TaggedValue bytecode_array,
                                                TaggedValue raw_offset);
 

@@ -22,8 +22,8 @@ class V8Programs {
     std::uint64_t inode = 0;  ///< of that file
   };
 
-  /// `process_fd`: the open /proc/PID. nullptr with errno if its executable may not be opened. Valid until the
-  /// next call.
+  /// `process_fd`: the open /proc/PID. nullptr with errno if its executable may not be opened. Valid until
+  /// the next call.
   const Program* find(int process_fd, const MemoryMaps& maps);
 
  private:

@@ -156,10 +156,9 @@ std::string state_words(const BackendStatus& backend) {
   std::string words = backend.state.empty() ? "unknown" : backend.state;
   if (backend.state == "running" && !backend.health.empty() && backend.health != "unknown")
     words += ", " + backend.health;
-  const std::string why =
-      !backend.hang_class.empty()                                ? backend.hang_class
-      : backend.state == "degraded" || backend.state == "hung" ? backend.health_reason
-                                                                 : "";
+  const std::string why = !backend.hang_class.empty()                              ? backend.hang_class
+                          : backend.state == "degraded" || backend.state == "hung" ? backend.health_reason
+                                                                                   : "";
   if (!why.empty()) words += " (" + why + ")";
   return joined({words, outlook(backend)}, ", ");
 }

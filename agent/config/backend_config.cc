@@ -290,7 +290,7 @@ const std::vector<std::pair<std::string, WrapperIdleAction>>& wrapper_idle_words
 
 const std::vector<std::pair<std::string, HangReaction>>& hang_action_words() {
   static const std::vector<std::pair<std::string, HangReaction>> words = {{"restart", HangReaction::kRestart},
-                                                                        {"report", HangReaction::kReport}};
+                                                                          {"report", HangReaction::kReport}};
   return words;
 }
 

@@ -51,7 +51,8 @@ void Backend::follow_server() {
   if (!server) return;
   std::optional<std::uint16_t> database;
   for (const auto& probe : config_.probes) {
-    if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite")) database = database_port(probe);
+    if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite"))
+      database = database_port(probe);
   }
   hang_watch_.watch(*server, port_->server_address(), *config_.port, database);
 }
@@ -82,7 +83,8 @@ void Backend::hang_confirmed(const HangVerdict& verdict) {
   follow_health();
 }
 
-/// Overrides what the probes say while a hang is confirmed: it names the cause, and knows whether a restart helps.
+/// Overrides what the probes say while a hang is confirmed: it names the cause, and knows whether a restart
+/// helps.
 void Backend::consider_hang() {
   if (!hang_) return;
   const bool helpless = is_helpless(*hang_->hang);
@@ -110,8 +112,8 @@ void Backend::hang_due(const HangVerdict& verdict, const HangPolicy::Decision& d
       if (const auto server = port_->server()) tree_.signal(*server, SIGCONT);
       return;
     case HangAction::kRestart:
-      problem_ = "Server hung (" + std::string(to_string(*verdict.hang)) + "): " +
-                 services_.redactor.safe(verdict.why, kShownWhy) + ".";
+      problem_ = "Server hung (" + std::string(to_string(*verdict.hang)) +
+                 "): " + services_.redactor.safe(verdict.why, kShownWhy) + ".";
       if (decision.restarts_that_did_not_help > 0) {
         problem_ += " It has been restarted for this " + std::to_string(decision.restarts_that_did_not_help) +
                     " times in ten minutes without lasting help.";

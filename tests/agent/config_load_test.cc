@@ -227,7 +227,7 @@ url = "sqlite:archive.db"
   EXPECT_EQ(api.restart.start_limit_interval, Duration(minutes(2)));
   EXPECT_EQ(api.restart.stable_after, Duration(seconds(30)));
   EXPECT_EQ(api.restart.retry_interval, Duration(0));
-  EXPECT_EQ(api.hang_action, HangAction::kReport);
+  EXPECT_EQ(api.hang_action, HangReaction::kReport);
 
   EXPECT_EQ(probe(api, "port"), nullptr);
   const ProbeSpec* http = probe(api, "http");

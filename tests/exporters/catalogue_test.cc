@@ -64,10 +64,9 @@ TEST(Catalogue, HelpIsOneSentenceOnOneLine) {
 
 TEST(Catalogue, NoLabelCouldCarryAPidOrAMessage) {
   const std::set<std::string_view> allowed = {
-      "backend",   "state",  "reason",   "outcome",  "signal",  "phase",   "probe",
-      "kind",      "target", "mode",     "stream",   "version", "handler", "code",
-      "collector", "source", "revision", "compiler", "loop",    "level",   "result",
-      "cause",     "class"};
+      "backend",  "state",    "reason", "outcome", "signal",  "phase", "probe",     "kind",
+      "target",   "mode",     "stream", "version", "handler", "code",  "collector", "source",
+      "revision", "compiler", "loop",   "level",   "result",  "cause", "class"};
   for (const MetricDefinition& metric : metric_catalogue()) {
     for (const std::string_view label : metric.labels)
       EXPECT_TRUE(allowed.contains(label)) << metric.name << label;

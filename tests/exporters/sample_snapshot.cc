@@ -92,6 +92,9 @@ BackendSnapshot backend() {
   backend.state_entries = counts_of(kStates, 30);
   backend.last_exit = LastExit{"signal", 137, "SIGKILL", at(-5000), "oom_kill"};
   backend.exit_causes = {{"oom_kill", 1}};
+  backend.hangs = {{"db_wait", 0}, {"spin", 2}};
+  backend.hang_duration.observe(7.5);
+  backend.hang_watch_cpu_seconds = 12.5;
   backend.next_attempt = at(30);
   backend.restart_budget = 4;
   backend.restart_limit = 5;
