@@ -1,12 +1,13 @@
 """Ends that nobody asked for: seen at once, classified the same everywhere, repaired within the budget."""
 
+import socket
 import time
 
 import psutil
 import pytest
 
 from harness import processes
-from harness.agent import PYTHON_BACKEND
+from harness.agent import NODE_BACKEND, PYTHON_BACKEND
 from harness.waiting import wait_until
 
 ENDS = {
@@ -79,12 +80,11 @@ def test_a_crash_loop_backs_off_and_then_gives_up_without_costing_cpu(agent):
 
 
 def test_a_backend_that_hangs_is_restarted_with_the_reason(agent):
-    agent.configure(PYTHON_BACKEND, 'timeout = "500ms"\nfailure_threshold = 2\n')
+    agent.configure(NODE_BACKEND, 'timeout = "500ms"\nfailure_threshold = 2\n')
     agent.start()
-    backend = agent.backend()
-    psutil.Process(backend["pid"]).suspend()
-    # SIGCONT would heal it; its probes give up before that.
-    after = wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running" and found,
-                       20, "the restart")
+    with socket.create_connection(("127.0.0.1", agent.port)) as connection:
+        connection.sendall(b"GET /block?ms=600000 HTTP/1.0\r\n\r\n")
+        after = wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running" and found,
+                           20, "the restart")
     assert after["restarts"]["by_reason"]["probe_failure"] + after["restarts"]["by_reason"]["hang"] == 1
     agent.journal.check_no_overlap()
