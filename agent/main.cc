@@ -9,6 +9,7 @@
 #include "agent/agent.h"
 #include "agent/commands/check_command.h"
 #include "agent/commands/ports_command.h"
+#include "agent/commands/stack_command.h"
 #include "agent/config/config.h"
 #include "probes/postgres_settings.h"
 
@@ -52,7 +53,7 @@ void occupy_standard_descriptors() {
 }  // namespace
 
 /// The daemon behind the CLI: `codex-agentd [-C DIR] [--config FILE]
-/// run|check|ports|config-check|config-show`.
+/// run|check|ports|stack|config-check|config-show`.
 int main(int argc, char** argv) {
   occupy_standard_descriptors();
   CLI::App app("The daemon of codex-agent; people use `codex-agent`.");
@@ -72,11 +73,12 @@ int main(int argc, char** argv) {
   run->add_option("--ready-fd", options.ready_fd, "descriptor that gets a byte when the agent is ready");
   auto* check = app.add_subcommand("check", "ask every probe once");
   auto* ports = app.add_subcommand("ports", "who listens on the backends' ports");
+  auto* stack = app.add_subcommand("stack", "the JavaScript stacks of the backends");
   auto* config_check = app.add_subcommand("config-check", "validate the configuration");
   auto* config_show = app.add_subcommand("config-show", "print the effective configuration");
-  for (auto* command : {check, ports, config_check, config_show})
+  for (auto* command : {check, ports, stack, config_check, config_show})
     command->add_flag("--json", json, "print JSON");
-  for (auto* command : {check, ports}) command->add_option("names", names, "backends");
+  for (auto* command : {check, ports, stack}) command->add_option("names", names, "backends");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -95,6 +97,7 @@ int main(int argc, char** argv) {
     if (*run) return run_agent(*loaded.config, options);
     if (*check) return codex::check_command(*loaded.config, names, json);
     if (*ports) return codex::ports_command(*loaded.config, names, json);
+    if (*stack) return codex::stack_command(*loaded.config, names, json);
     if (*config_show) {
       const auto& config = *loaded.config;
       std::fputs((json ? render_config_json(config) : render_config_toml(config)).c_str(), stdout);

@@ -132,7 +132,8 @@ class Grammar {
     run->add_flag("--background", parsed_.background, "Return once the agent works");
     CLI::App* check = add_verb("check", "Ask every probe once; needs no agent");
     CLI::App* ports = add_verb("ports", "Who listens on the backends' ports");
-    for (CLI::App* verb : {check, ports}) {
+    CLI::App* stack = add_verb("stack", "Where the JavaScript of the backends is right now; needs no agent");
+    for (CLI::App* verb : {check, ports, stack}) {
       add_names(verb);
       add_json(verb);
     }

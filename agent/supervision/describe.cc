@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 
 namespace codex {
 
@@ -63,6 +64,15 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
       break;
   }
   return text + "). Its processes were stopped.";
+}
+
+std::string describe_frame(const JsFrame& frame) {
+  std::string text = frame.function.empty() ? "(anonymous)" : frame.function;
+  if (frame.file.empty()) return text;
+  text += " (" + std::filesystem::path(frame.file).filename().string();
+  if (frame.line_is == JsLine::kCurrent) text += ":" + std::to_string(frame.line);
+  if (frame.line_is == JsLine::kFunction) text += ", from line " + std::to_string(frame.line);
+  return text + ")";
 }
 
 std::uint16_t database_port(const ProbeSpec& probe) {

@@ -9,6 +9,7 @@
 #include "agent/supervision/probe_tracker.h"
 #include "agent/supervision/startup.h"
 #include "exporters/snapshot.h"
+#include "probes/js_frames.h"
 
 namespace codex {
 
@@ -18,6 +19,9 @@ std::string describe_startup(const StartupSnapshot& startup);
 /// Why a start ran into its timeout: the phase it hung in, what was seen there, and what to do next.
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
                                    const std::vector<ProbeTracker>& probes, const PortSnapshot* port);
+
+/// "slowQuery (server.js:12)", "slowQuery (server.js, from line 10)"
+std::string describe_frame(const JsFrame& frame);
 
 /// The TCP port that a database probe asks; PostgreSQL's own without one in the target.
 std::uint16_t database_port(const ProbeSpec& probe);

@@ -2,16 +2,9 @@
 import psutil
 import pytest
 
-from harness import processes
 from harness.agent import PYTHON_BACKEND
 from harness.load import Requests
 from harness.waiting import wait_until
-
-
-def kill_agent(agent):
-    daemon = psutil.Process(agent.pid)
-    daemon.kill()
-    wait_until(lambda: not processes.alive(daemon), 10, "the agent's death")
 
 
 @pytest.fixture
@@ -25,7 +18,7 @@ def test_the_next_agent_takes_the_backend_over_without_a_failed_request(serving)
     before = serving.backend()
     with Requests(serving.port) as requests:
         wait_until(lambda: requests.served > 20, 10, "requests")
-        kill_agent(serving)
+        serving.kill_daemon()
         serving.start()
         served = requests.served
         wait_until(lambda: requests.served > served + 20, 10, "more requests")
@@ -38,7 +31,7 @@ def test_the_next_agent_takes_the_backend_over_without_a_failed_request(serving)
 
 
 def test_the_death_of_an_adopted_backend_is_seen_and_it_is_restarted(serving):
-    kill_agent(serving)
+    serving.kill_daemon()
     serving.start()
     adopted = serving.backend()
     psutil.Process(adopted["pid"]).kill()
@@ -48,14 +41,14 @@ def test_the_death_of_an_adopted_backend_is_seen_and_it_is_restarted(serving):
 
 
 def test_stop_without_an_agent_stops_what_a_killed_one_left(serving):
-    kill_agent(serving)
+    serving.kill_daemon()
     serving.run("stop", expect=0)
     serving.assert_nothing_runs()
 
 
 def test_restart_without_an_agent_never_runs_two_generations(serving):
     generation = serving.backend()["generation"]
-    kill_agent(serving)
+    serving.kill_daemon()
     serving.run("restart", expect=0)
     serving.journal.check_no_overlap()
     assert serving.backend()["state"] == "running"
@@ -69,7 +62,7 @@ def test_a_backend_that_was_told_to_end_is_not_taken_over(agent):
     before = agent.backend()
     stopping = agent.popen("stop")
     wait_until(lambda: agent.journal.events("signal"), 10, "the stop signal")
-    kill_agent(agent)
+    agent.kill_daemon()
     stopping.communicate(timeout=20)
     agent.start()
     after = agent.backend()

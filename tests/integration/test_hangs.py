@@ -1,5 +1,6 @@
 """Hangs of a supervised backend: seen without traffic, named, and dealt with as their kind deserves."""
 
+import json
 import os
 import signal
 import urllib.request
@@ -13,8 +14,11 @@ from harness.waiting import holds_for, wait_until
 APPLICATION = """
 const http = require('http');
 const { execSync } = require('child_process');
+function endlessLoop() {
+  for (let i = 0;; i++) i %= 7;
+}
 const ways = {
-  loop: () => { for (;;); },
+  loop: endlessLoop,
   regex: () => /^(a+)+$/.test('a'.repeat(64) + 'b'),
   atomics: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
   exec: () => execSync('sleep 1000'),
@@ -41,6 +45,19 @@ def application(agent):
 
 def block(agent, way):
     urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/{way}", timeout=5).read()
+
+
+def test_the_function_that_hangs_is_named(application):
+    agent = application('failure_threshold = 100\n[backend.app.hang]\naction = "report"\n')
+    block(agent, "loop")
+    agent.wait_for_state("hung")
+    shown = agent.run("stack", expect=0).stdout
+    assert "at endlessLoop (app.js" in shown
+    frames = json.loads(agent.run("stack", "--json", expect=0).stdout)["stacks"][0]["frames"]
+    assert frames[0]["function"] == "endlessLoop" and frames[0]["file"].endswith("app.js")
+    assert agent.backend()["generation"] == 1, "looking at it ended it"
+    agent.stop()
+    assert "no process of it listens" in agent.run("stack", expect=1).stderr
 
 
 @pytest.mark.parametrize("way,hang", [("loop", "spin"), ("regex", "spin"), ("atomics", "futex")])

@@ -23,9 +23,7 @@ def serving(agent):
 
 
 def kill_agent(agent):
-    daemon = psutil.Process(agent.pid)
-    daemon.kill()
-    wait_until(lambda: not processes.alive(daemon), 10, "the agent's death")
+    agent.kill_daemon()
     agent.run("run", "--background", expect=0)
 
 

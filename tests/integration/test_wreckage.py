@@ -3,14 +3,12 @@
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 
 import psutil
 import pytest
 
-from harness import processes
 from harness.agent import PYTHON_BACKEND
 from harness.waiting import holds_for, wait_until
 
@@ -50,12 +48,6 @@ def witness():
     stranger.process.wait(10)
 
 
-def kill_agent(agent):
-    daemon = psutil.Process(agent.pid)
-    daemon.kill()
-    wait_until(lambda: not processes.alive(daemon), 10, "the agent's death")
-
-
 @pytest.fixture
 def serving(agent):
     agent.configure(PYTHON_BACKEND)
@@ -70,7 +62,7 @@ def test_a_pid_file_that_names_a_stranger_harms_nobody(agent, witness):
     pid_file.write_text(f"{witness.pid}\n", encoding="ascii")
     agent.run("stop", expect=0)
     agent.start()
-    kill_agent(agent)
+    agent.kill_daemon()
     pid_file.write_text(f"{witness.pid}\n", encoding="ascii")
     agent.run("restart", expect=0)
     agent.stop()
@@ -90,7 +82,7 @@ def test_a_lock_file_that_names_a_stranger_harms_nobody(agent, witness):
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may choose the next pid (ns_last_pid)")
 def test_a_pid_that_was_used_again_is_another_process(serving):
     backend = serving.backend()["pid"]
-    kill_agent(serving)
+    serving.kill_daemon()
     psutil.Process(backend).kill()
     wait_until(lambda: not psutil.pid_exists(backend), 10, "the end of the backend")
     stranger = None
@@ -122,7 +114,7 @@ def test_a_stale_socket_is_replaced(agent):
 @pytest.mark.parametrize("damage", [b"", b"{", "half", b"\xff\xfe\x00"], ids=["empty", "a brace", "half", "garbage"])
 def test_a_damaged_state_file_is_no_reason_to_lose_the_backend(serving, damage):
     before = serving.backend()
-    kill_agent(serving)
+    serving.kill_daemon()
     state = serving.state_directory / "state.json"
     text = state.read_bytes()
     state.write_bytes(text[:len(text) // 2] if damage == "half" else damage)
@@ -164,7 +156,7 @@ def test_a_wiped_run_directory_and_a_killed_agent_lose_nothing(agent):
     agent.configure([*PYTHON_BACKEND, "--numbered"])
     agent.start()
     pid = agent.backend()["pid"]
-    kill_agent(agent)
+    agent.kill_daemon()
     shutil.rmtree(agent.state_directory)
     agent.run("run", "--background", expect=0)
     backend = agent.wait_for_state("running")
@@ -180,7 +172,7 @@ def test_half_a_start_is_no_second_copy(agent):
     agent.configure([*PYTHON_BACKEND, "--listen-after", "1500"])
     start = agent.popen("start")
     wait_until(lambda: agent.journal.starts(), 10, "the spawn")
-    kill_agent(agent)
+    agent.kill_daemon()
     start.communicate(timeout=20)
     agent.run("run", "--background", expect=0)
     agent.wait_for_state("running")

@@ -40,20 +40,20 @@ _codex_agent() {
     esac
   done
   if [[ -z $verb ]]; then
-    words='run start stop restart status check logs events ports config shutdown completion -C --config --version --help'
+    words='run start stop restart status check logs events ports stack config shutdown completion -C --config --version --help'
   elif [[ $current == -* ]]; then
     case $verb in
       start | stop | restart) words='--no-wait --timeout --json' ;;
       run) words='--replace --background' ;;
       shutdown) words='--timeout --json' ;;
-      status | check | ports | config) words='--json' ;;
+      status | check | ports | stack | config) words='--json' ;;
       logs) words='--follow --lines' ;;
       events) words='--follow --lines --json' ;;
     esac
     words+=' --help'
   else
     case $verb in
-      start | stop | restart | status | check | ports | logs) words=$(_codex_agent_names) ;;
+      start | stop | restart | status | check | ports | stack | logs) words=$(_codex_agent_names) ;;
       config) words='check show' ;;
       completion) words='bash zsh fish' ;;
     esac

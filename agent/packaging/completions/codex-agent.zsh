@@ -26,6 +26,7 @@ _codex_agent() {
     'logs:the output of a backend'
     'events:what happened to the backends'
     'ports:who listens on the ports'
+    'stack:where the JavaScript of the backends is right now'
     'config:check or show the configuration'
     'shutdown:stop all backends and end the agent'
     'completion:print the completion script of a shell'
@@ -58,7 +59,7 @@ _codex_agent() {
       ;;
     start|stop|restart) _arguments '--no-wait[do not wait for the outcome]' $wait '*:backend:_codex_agent_names' ;;
     shutdown) _arguments $wait ;;
-    status|check|ports) _arguments $json '*:backend:_codex_agent_names' ;;
+    status|check|ports|stack) _arguments $json '*:backend:_codex_agent_names' ;;
     logs)
       _arguments '(-f --follow)'{-f,--follow}'[go on with what is added]' \
         '(-n --lines)'{-n,--lines}'[how many lines]:number:' '1:backend:_codex_agent_names'

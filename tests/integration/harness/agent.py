@@ -8,6 +8,8 @@ import urllib.error
 import urllib.request
 import uuid
 
+import psutil
+
 from . import processes
 from .exposition import Exposition
 from .journal import Journal
@@ -180,6 +182,12 @@ timeout = "{stop_timeout}"
     def pid(self):
         """Pid of the agent, from its lock file."""
         return int((self.state_directory / "lock").read_text(encoding="ascii").split()[0])
+
+    def kill_daemon(self):
+        """kill -9 of the agent; its backends stay."""
+        daemon = psutil.Process(self.pid)
+        daemon.kill()
+        wait_until(lambda: not processes.alive(daemon), 10, "the agent's death")
 
     # The truth, seen from outside
 

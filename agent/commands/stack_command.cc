@@ -1,0 +1,88 @@
+#include "agent/commands/stack_command.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "agent/commands/check_command.h"
+#include "agent/os/process_table.h"
+#include "agent/os/sock_diag.h"
+#include "agent/supervision/agent_id.h"
+#include "agent/supervision/describe.h"
+#include "agent/supervision/process_tree.h"
+#include "probes/js_stack.h"
+
+namespace codex {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The process of ours that has the backend's port.
+std::optional<pid_t> server_of(const BackendConfig& backend, const std::string& token_prefix) {
+  if (!backend.port) return std::nullopt;
+  for (const auto& listener : SockDiag().listeners(*backend.port)) {
+    const auto owner = socket_owner_on_host(listener.inode);
+    const auto token = owner ? environment_of(*owner, kTokenVariable) : std::nullopt;
+    if (token && token->starts_with(token_prefix)) return owner;
+  }
+  return std::nullopt;
+}
+
+/// Why there is nothing to see; "" if there is.
+std::string trouble_of(const std::optional<pid_t>& server, const JsStack& stack) {
+  if (!server) return "no process of it listens";
+  if (stack.error == JsStackError::kNone) return "";
+  return std::string(name_of(stack.error)) + (stack.detail.empty() ? "" : ": " + stack.detail);
+}
+
+Json to_json(const JsStack& stack) {
+  Json frames = Json::array();
+  for (const auto& frame : stack.frames) {
+    Json json{{"function", frame.function}, {"file", frame.file}, {"line", nullptr}};
+    if (frame.line_is != JsLine::kUnknown) json["line"] = frame.line;
+    json["line_is"] = frame.line_is == JsLine::kCurrent    ? "current"
+                      : frame.line_is == JsLine::kFunction ? "function"
+                                                           : "unknown";
+    frames.push_back(std::move(json));
+  }
+  return frames;
+}
+
+void print(const BackendConfig& backend, pid_t server, const JsStack& stack) {
+  std::printf("%s   pid %d%s%s\n", backend.name.c_str(), server, stack.v8_version.empty() ? "" : ", V8 ",
+              stack.v8_version.c_str());
+  if (stack.frames.empty()) std::printf("  no JavaScript runs at this moment\n");
+  for (const auto& frame : stack.frames) std::printf("  at %s\n", describe_frame(frame).c_str());
+}
+
+}  // namespace
+
+int stack_command(const Config& config, const std::vector<std::string>& names, bool json) {
+  const auto backends = select_backends(config, names);
+  if (backends.empty()) return 2;
+  Json document{{"schema", 1}, {"stacks", Json::array()}};
+  int code = 0;
+  for (const auto* backend : backends) {
+    const auto server = server_of(*backend, agent_id(config.state_directory) + "/" + backend->name + "/");
+    const JsStack stack = server ? read_js_stack(*server) : JsStack{};
+    const std::string trouble = config.redactor.safe(trouble_of(server, stack));
+    if (!trouble.empty()) code = 1;
+    if (json) {
+      document["stacks"].push_back({{"backend", backend->name},
+                                    {"pid", server ? Json(*server) : Json(nullptr)},
+                                    {"error", trouble.empty() ? Json(nullptr) : Json(trouble)},
+                                    {"complete", stack.complete},
+                                    {"frames", to_json(stack)}});
+    } else if (!trouble.empty()) {
+      std::fprintf(stderr, "codex-agent: %s: no JavaScript stack: %s\n", backend->name.c_str(),
+                   trouble.c_str());
+    } else {
+      print(*backend, *server, stack);
+    }
+  }
+  if (json) std::printf("%s\n", document.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+  return code;
+}
+
+}  // namespace codex
