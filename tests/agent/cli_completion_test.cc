@@ -51,7 +51,7 @@ TEST(Completion, TheScriptsAreTheFilesThatAreInstalled) {
 }
 
 TEST(Completion, BashCompletesVerbs) {
-  EXPECT_EQ(completed("codex-agent sta"), "start status");
+  EXPECT_EQ(completed("codex-agent sta"), "start status stack");
   EXPECT_EQ(completed("codex-agent -C / sh"), "shutdown");
 }
 
