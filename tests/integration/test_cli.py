@@ -245,7 +245,7 @@ printf '%s\n' "${COMPREPLY[@]}"
                           env={**ready.environment, "PATH": f"{directory}:{ready.environment['PATH']}"}, timeout=20,
                           check=False)
     assert done.returncode == 0, done.stderr
-    assert {word.strip() for word in done.stdout.splitlines()} == {"start", "status"}
+    assert {word.strip() for word in done.stdout.splitlines()} == {"stack", "start", "status"}
 
 
 def test_output_that_nobody_reads_is_no_accident(ready):
