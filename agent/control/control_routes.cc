@@ -6,6 +6,7 @@
 #include <utility>
 #include <variant>
 
+#include "agent/os/process_table.h"
 #include "exporters/status_document.h"
 
 namespace codex {
@@ -118,8 +119,11 @@ void add_control_routes(HttpRoutes& routes, ControlContext context) {
       return json_response(202, Json{{"operation", operation.id}});
     });
   }
-  routes.post("/v1/handover", [shared](const HttpRequest&) {
+  routes.post("/v1/handover", [shared](const HttpRequest& request) {
     if (shared->shutting_down()) return error(409, "the agent is ending already; try again in a moment");
+    // A request may have waited for long before we could read it; to end for nobody would leave the backends alone.
+    if (!identify_process(static_cast<pid_t>(number(request, "pid"))))
+      return error(409, "the agent that asks (pid=N) is gone");
     shared->hand_over();
     return json_response(202, Json::object());
   });

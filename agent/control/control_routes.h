@@ -19,8 +19,8 @@
 ///   POST /v1/shutdown                         stop every backend, then end the agent; start and restart get
 ///   409 then
 ///       -> 202 {"operation": 17}
-///   POST /v1/handover                         -> 202; the agent ends at once and leaves its backends
-///   running, for the agent that asks. From then on commands get 409.
+///   POST /v1/handover?pid=N                   -> 202; the agent ends at once and leaves its backends
+///   running, for the agent N that asks and waits. From then on commands get 409.
 ///
 ///       -> 404 {"error": "no backend is named \"x\"; there are: api, web"}   400 {"error": ...}
 ///

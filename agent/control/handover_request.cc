@@ -1,6 +1,7 @@
 #include "agent/control/handover_request.h"
 
 #include <httplib.h>
+#include <unistd.h>
 
 #include <stdexcept>
 #include <string>
@@ -17,7 +18,7 @@ void request_handover(const std::filesystem::path& socket) {
   client.set_connection_timeout(kPatienceSeconds);
   client.set_read_timeout(kPatienceSeconds);
   client.set_write_timeout(kPatienceSeconds);
-  const auto answer = client.Post("/v1/handover");
+  const auto answer = client.Post("/v1/handover?pid=" + std::to_string(::getpid()));
   if (!answer) {
     throw std::runtime_error(
         "the running agent does not answer on " + socket.string() +

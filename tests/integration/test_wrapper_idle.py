@@ -1,5 +1,6 @@
 """The application has ended and what started it lives on: nodemon and node --watch wait for an edit, for ever."""
 
+import itertools
 import json
 import time
 
@@ -74,10 +75,19 @@ def test_in_development_it_is_shown_and_left_to_the_next_edit(wrapped):
 def test_an_edit_that_reloads_the_application_is_no_idle_wrapper(wrapped):
     agent = wrapped("restart")
     for i in range(3):
-        (agent.directory / "app.js").write_text(APPLICATION + f"// edit {i}\n", encoding="ascii")
         owner = agent.backend()["port"]["owner_pid"]
-        wait_until(lambda: (found := agent.backend())["port"]["ours"] and found["port"]["owner_pid"] not in (None, owner), 15,
-                   "the reload")
+        edits = itertools.count()
+
+        def reloaded():
+            found = agent.backend()["port"]
+            if found["ours"] and found["owner_pid"] not in (None, owner):
+                return True
+            # nodemon misses an edit now and then; who waits for the reload saves once more.
+            if next(edits) % 40 == 0:
+                (agent.directory / "app.js").write_text(APPLICATION + f"// edit {i} {next(edits)}\n", encoding="ascii")
+            return False
+
+        wait_until(reloaded, 30, "the reload", interval=0.05)
     backend = agent.wait_for_state("running")
     assert backend["restarts"]["total"] == 0
     assert backend["exit_causes"]["wrapper_idle"] == 0
