@@ -54,8 +54,8 @@ void WrapperWatch::observe(const std::vector<ProcStat>& members, std::optional<P
     gone_at_ = missing_since_ = now;
     wrappers_ = present;
   }
-  const bool restarting = !std::includes(wrappers_.begin(), wrappers_.end(), present.begin(), present.end());
-  if (restarting) gone_at_ = now;  // Should that one end as well, the wait begins anew.
+  restarting_ = !std::includes(wrappers_.begin(), wrappers_.end(), present.begin(), present.end());
+  if (restarting_) gone_at_ = now;  // Should that one end as well, the wait begins anew.
 }
 
 std::optional<TimePoint> WrapperWatch::idle_since(TimePoint now) const {

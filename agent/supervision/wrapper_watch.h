@@ -33,16 +33,18 @@ class WrapperWatch {
   /// There is a suspicion: look often.
   [[nodiscard]] bool suspicious() const { return gone_at_.has_value(); }
 
-  /// The server is missing for so short a time that it is too early to say anything; its probes fail meanwhile.
+  /// The server is missing, and it is too early to say whether for good; its probes fail meanwhile. Where
+  /// something new runs this is for a moment only: then its probes are to be trusted again.
   [[nodiscard]] bool undecided(TimePoint now) const {
-    return missing_since_ && now - *missing_since_ <= kPatience + kPatience / 4;
+    return missing_since_ && (!restarting_ || now - *missing_since_ <= kPatience);
   }
 
  private:
   void forgive();
 
-  std::optional<ProcessId> server_;  ///< the last one that had the port
-  std::set<ProcessId> wrappers_;     ///< members when the server was found gone
+  std::optional<ProcessId> server_;         ///< the last one that had the port
+  std::set<ProcessId> wrappers_;            ///< members when the server was found gone
+  bool restarting_ = false;                 ///< something lives that was started since
   std::optional<TimePoint> missing_since_;  ///< when it was found gone
   std::optional<TimePoint> gone_at_;        ///< when there was last anything that might become it
 };

@@ -105,9 +105,8 @@ def test_an_agent_killed_during_a_restart_leaves_a_state_the_next_one_repairs(ag
     agent.start()
     restart = agent.popen("restart")
     end = time.monotonic() + moment * 0.08
-    pid = agent.pid
     wait_until(lambda: time.monotonic() > end, 5, interval=0.002)
-    psutil.Process(pid).kill()
+    agent.kill_daemon()
     restart.communicate(timeout=20)
     agent.start()
     assert agent.backend()["state"] == "running"
