@@ -65,6 +65,8 @@ def test_a_pid_file_that_names_a_stranger_harms_nobody(agent, witness):
     agent.kill_daemon()
     pid_file.write_text(f"{witness.pid}\n", encoding="ascii")
     agent.run("restart", expect=0)
+    wait_until(lambda: pid_file.read_text(encoding="ascii") == f"{agent.backend()['pid']}\n", 10, "the pid file")
+    pid_file.write_text(f"{witness.pid}\n", encoding="ascii")
     agent.stop()
     agent.assert_nothing_runs()
     witness.check_untouched()
