@@ -21,11 +21,15 @@ http.createServer((request, response) => {
 """
 
 
+def limit_memory(agent, limit):
+    config = agent.directory / "codex-agent.toml"
+    config.write_text(config.read_text(encoding="ascii").replace("[backend.app]\n", f'[backend.app]\nmemory_limit = "{limit}"\n', 1),
+                      encoding="ascii")
+
+
 def test_a_tree_above_its_memory_limit_is_restarted_with_evidence(agent):
     agent.configure([*PYTHON_BACKEND, "--hog", "150"])
-    config = agent.directory / "codex-agent.toml"
-    config.write_text(config.read_text(encoding="ascii").replace("[backend.app]\n", '[backend.app]\nmemory_limit = "120MiB"\n', 1),
-                      encoding="ascii")
+    limit_memory(agent, "120MiB")
     agent.start()
     assert agent.metrics().value("codex_agent_backend_memory_limit_bytes") == 120 << 20
     backend = wait_until(lambda: (found := agent.backend())["restarts"]["by_reason"]["memory_limit"] and found, 30,
@@ -39,9 +43,7 @@ def test_a_tree_above_its_memory_limit_is_restarted_with_evidence(agent):
 
 def test_a_tree_below_its_limit_is_left_alone(agent):
     agent.configure([*PYTHON_BACKEND, "--hog", "60"])
-    config = agent.directory / "codex-agent.toml"
-    config.write_text(config.read_text(encoding="ascii").replace("[backend.app]\n", '[backend.app]\nmemory_limit = "400MiB"\n', 1),
-                      encoding="ascii")
+    limit_memory(agent, "400MiB")
     agent.start()
     holds_for(lambda: agent.backend()["restarts"]["total"] == 0, 8, "no restart", interval=0.5)
 
