@@ -14,6 +14,7 @@
 
 #include "agent/control/control_routes.h"
 #include "agent/control/handover_request.h"
+#include "agent/evidence/incident_store.h"
 #include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/startup_pages.h"
@@ -99,6 +100,8 @@ Agent::Agent(Config config, AgentOptions options)
       event_hook_(
           loop_, config_.agent.on_event, agent_id(config_.state_directory), config_.redactor, log_,
           [this] { changed(); }, inherited_open_files_),
+      evidence_(loop_, evidence_directory(config_.state_directory), agent_id(config_.state_directory),
+                config_.redactor, log_, [this] { changed(); }),
       operations_(loop_),
       sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
       sigint_(loop_, SIGINT, [this] { shut_down(); }),
@@ -130,6 +133,7 @@ Agent::Agent(Config config, AgentOptions options)
                                  log_,
                                  events_,
                                  state_,
+                                 evidence_,
                                  config_.state_directory,
                                  config_.agent.log_file,
                                  agent_id(config_.state_directory),
@@ -205,6 +209,7 @@ void Agent::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) 
     if (backend->on_reaped(pid, status, usage)) return;
   }
   event_hook_.on_reaped(pid, status);
+  evidence_.on_reaped(pid, status);
 }
 
 void Agent::changed() {
@@ -302,6 +307,7 @@ Snapshot Agent::build_snapshot() {
   snapshot.agent.config_loaded_at = config_loaded_at_;
   snapshot.agent.log_messages = log_.counts();
   snapshot.agent.event_hook_runs = event_hook_.counts();
+  snapshot.agent.evidence = evidence_.counts();
   snapshot.agent.log_error = log_file_.stats().last_error;
   for (const auto& backend : backends_) snapshot.backends.push_back(backend->snapshot());
   add_collectors(snapshot.agent);

@@ -14,6 +14,7 @@
 #include "agent/os/worker.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/event_hook.h"
+#include "agent/supervision/evidence_recorder.h"
 #include "exporters/http_front.h"
 #include "probes/curl_multi.h"
 
@@ -72,6 +73,7 @@ class Agent {
   CurlMulti curl_;
   Reaper reaper_;
   EventHook event_hook_;
+  EvidenceRecorder evidence_;
   std::vector<std::unique_ptr<Backend>> backends_;
   Operations operations_;
   HttpRoutes public_routes_, control_routes_;

@@ -8,9 +8,11 @@
 
 #include "agent/agent.h"
 #include "agent/commands/check_command.h"
+#include "agent/commands/evidence_command.h"
 #include "agent/commands/ports_command.h"
 #include "agent/commands/stack_command.h"
 #include "agent/config/config.h"
+#include "agent/evidence/capture.h"
 #include "probes/postgres_settings.h"
 
 extern char** environ;
@@ -53,7 +55,7 @@ void occupy_standard_descriptors() {
 }  // namespace
 
 /// The daemon behind the CLI: `codex-agentd [-C DIR] [--config FILE]
-/// run|check|ports|stack|config-check|config-show`.
+/// run|check|ports|stack|evidence|capture|config-check|config-show`.
 int main(int argc, char** argv) {
   occupy_standard_descriptors();
   CLI::App app("The daemon of codex-agent; people use `codex-agent`.");
@@ -74,15 +76,24 @@ int main(int argc, char** argv) {
   auto* check = app.add_subcommand("check", "ask every probe once");
   auto* ports = app.add_subcommand("ports", "who listens on the backends' ports");
   auto* stack = app.add_subcommand("stack", "the JavaScript stacks of the backends");
+  auto* evidence = app.add_subcommand("evidence", "what was kept of hangs");
+  std::string incident;
+  evidence->add_option("id", incident, "one incident");
+  auto* capture = app.add_subcommand("capture", "take evidence as asked on stdin; for the agent itself");
   auto* config_check = app.add_subcommand("config-check", "validate the configuration");
   auto* config_show = app.add_subcommand("config-show", "print the effective configuration");
-  for (auto* command : {check, ports, stack, config_check, config_show})
+  for (auto* command : {check, ports, stack, evidence, config_check, config_show})
     command->add_flag("--json", json, "print JSON");
   for (auto* command : {check, ports, stack}) command->add_option("names", names, "backends");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? 0 : kUsageError;
+  }
+
+  if (*capture) {
+    codex::forget_postgres_environment();
+    return codex::capture_command();
   }
 
   codex::LoadOptions load;
@@ -98,6 +109,7 @@ int main(int argc, char** argv) {
     if (*check) return codex::check_command(*loaded.config, names, json);
     if (*ports) return codex::ports_command(*loaded.config, names, json);
     if (*stack) return codex::stack_command(*loaded.config, names, json);
+    if (*evidence) return codex::evidence_command(*loaded.config, incident, json);
     if (*config_show) {
       const auto& config = *loaded.config;
       std::fputs((json ? render_config_json(config) : render_config_toml(config)).c_str(), stdout);

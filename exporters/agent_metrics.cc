@@ -59,8 +59,13 @@ void add_agent_metrics(const Snapshot& snapshot, const ExpositionExtras& extras,
   }
   for (const std::string_view result : kEventHookResults) {
     const auto found = agent.event_hook_runs.find(result);
-    out.add(Metric::kEventHookRuns, {result},
+    out.add(Metric::kEventCommandRuns, {result},
             found == agent.event_hook_runs.end() ? 0 : as_double(found->second));
+  }
+  for (const std::string_view result : kEvidenceResults) {
+    const auto found = agent.evidence.find(result);
+    out.add(Metric::kEvidenceCaptures, {result},
+            found == agent.evidence.end() ? 0 : as_double(found->second));
   }
 }
 

@@ -40,6 +40,8 @@ void add_state(const BackendSnapshot& backend, MetricFamilies& out) {
     out.add(Metric::kBackendHangs, {name, hang_class}, as_double(count));
   }
   out.add(Metric::kBackendHangDurationSeconds, {name}, backend.hang_duration);
+  out.add(Metric::kBackendHangDetectionDelaySeconds, {name}, backend.hang_detection_delay);
+  add_counts(out, Metric::kBackendHangSignal, {name}, backend.hang_signals, kHangSignals);
   out.add(Metric::kBackendHangWatchCpuSeconds, {name}, backend.hang_watch_cpu_seconds);
 }
 

@@ -34,9 +34,10 @@ class Histogram {
 };
 
 /// Bucket bounds in seconds, chosen per purpose: loopback probes answer in milliseconds, starts take seconds
-/// to minutes, recoveries up to an hour.
+/// to minutes, hangs are seen within seconds, recoveries take up to an hour.
 inline constexpr double kProbeBounds[] = {.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 inline constexpr double kStartupBounds[] = {.1, .25, .5, 1, 2.5, 5, 10, 15, 30, 60, 120, 300};
+inline constexpr double kDetectionBounds[] = {.25, .5, .75, 1, 1.5, 2, 3, 5, 10, 30, 60};
 inline constexpr double kRecoveryBounds[] = {1, 2.5, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600};
 
 }  // namespace codex

@@ -39,6 +39,11 @@ inline constexpr std::string_view kProcessStates[] = {"running", "sleeping", "di
                                                       "zombie",  "idle",     "other"};
 inline constexpr std::string_view kStreams[] = {"stdout", "stderr"};
 inline constexpr std::string_view kEventHookResults[] = {"success", "failure", "timeout", "dropped"};
+inline constexpr std::string_view kEvidenceResults[] = {"success", "failure", "timeout"};
+/// What can speak for a hang, `signal` of codex_agent_backend_hang_signal.
+inline constexpr std::string_view kHangSignals[] = {"accept_queue",    "event_loop", "cpu",
+                                                    "uninterruptible", "stopped",    "descriptors",
+                                                    "http_probe",      "requests"};
 inline constexpr std::string_view kLogLevels[] = {"debug", "info", "warning", "error"};
 
 /// Counts by label value; every value of the closed set is present from the start, so that increase() sees
@@ -121,6 +126,12 @@ struct HangSnapshot {
   std::string hang_class;
   WallTime since{};
   std::string detail;
+  std::string where;              ///< "slowQuery (server.js:12)"; "" if unknown
+  std::string evidence;           ///< id of the incident; "" while nothing is kept of it
+  std::string action;             ///< what comes next: "report" "continue" "restart"
+  std::optional<WallTime> due{};  ///< when, at the earliest; nullopt for a report
+  double lasted_seconds = 0;
+  std::optional<double> due_in_seconds;  ///< not below 0
 };
 
 struct BackendSnapshot {
@@ -138,6 +149,8 @@ struct BackendSnapshot {
   std::uint64_t starts = 0;
   Counts hangs;  ///< confirmed ones, by class
   Histogram hang_duration{kRecoveryBounds};
+  Histogram hang_detection_delay{kDetectionBounds};
+  Counts hang_signals;  ///< 1 while it speaks for a hang; all of kHangSignals
   double hang_watch_cpu_seconds = 0;
   Counts start_failures, exits, exit_causes, stop_signals, state_entries;
   std::optional<LastExit> last_exit;
@@ -181,6 +194,7 @@ struct AgentSnapshot {
   Counts collect_errors;   ///< by source
   Counts log_messages;     ///< by level, all of kLogLevels
   Counts event_hook_runs;  ///< by result, all of kEventHookResults
+  Counts evidence;         ///< captures by result, all of kEvidenceResults
   std::string log_error;   ///< "" or why lines of our own log are dropped
 };
 

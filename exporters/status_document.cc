@@ -106,7 +106,16 @@ Json resources(const std::optional<ResourceSnapshot>& tree) {
 
 Json hang(const std::optional<HangSnapshot>& hang) {
   if (!hang) return nullptr;
-  return {{"class", hang->hang_class}, {"since", format_rfc3339(hang->since)}, {"detail", hang->detail}};
+  const auto or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+  return {{"class", hang->hang_class},
+          {"since", format_rfc3339(hang->since)},
+          {"lasted_seconds", hang->lasted_seconds},
+          {"detail", hang->detail},
+          {"where", or_null(hang->where)},
+          {"action", or_null(hang->action)},
+          {"due_at", hang->due ? Json(format_rfc3339(*hang->due)) : Json(nullptr)},
+          {"due_in_seconds", hang->due_in_seconds ? Json(*hang->due_in_seconds) : Json(nullptr)},
+          {"evidence", or_null(hang->evidence)}};
 }
 
 Json output(const OutputSnapshot& output) {

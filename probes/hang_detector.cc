@@ -81,7 +81,29 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
     watch_descriptors(seen, elapsed);
   }
   verdict_ = judge(seen);
+  signals_ = read_signals(seen);
   return verdict_;
+}
+
+HangSignals HangDetector::read_signals(const HangObservation& seen) const {
+  HangSignals signals;
+  signals.http_probe = seen.http.failures > 0;
+  if (seen.startup || !seen.observable) return signals;
+  signals.accept_queue = seen.accept_queue.value_or(0) > 0;
+  signals.event_loop = loop_.clock() >= kSuspectLoop;
+  signals.cpu = signals.event_loop && seen.main.state == 'R';
+  signals.uninterruptible = signals.event_loop && seen.main.state == 'D';
+  signals.stopped = seen.main.state == 'T';
+  signals.descriptors = descriptors_low_;
+  signals.requests = requests_.clock() > Duration{0};
+  return signals;
+}
+
+std::map<HangClass, int> HangDetector::votes() const {
+  auto votes = loop_.votes().counts();
+  if (votes.empty()) votes = requests_.votes().counts();
+  if (votes.empty() && verdict_.hang) votes[*verdict_.hang] = 1;
+  return votes;
 }
 
 void HangDetector::note_looks(const HangObservation& seen) {

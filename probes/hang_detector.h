@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,19 @@ struct HangVerdict {
   bool debugger = false;   ///< a debugger is attached: nothing may be done
   int probe_failures = 0;  ///< of the HTTP probe, in a row
 };
+
+/// Which observations speak for a hang at the moment, each on its own.
+struct HangSignals {
+  bool accept_queue = false;     ///< connections wait to be accepted
+  bool event_loop = false;       ///< it has not accepted any for a while, though some wait
+  bool cpu = false;              ///< the thread runs all the while
+  bool uninterruptible = false;  ///< the thread waits for a disk
+  bool stopped = false;          ///< the process is stopped
+  bool descriptors = false;      ///< nearly none are left
+  bool http_probe = false;       ///< the last answer was a failure
+  bool requests = false;         ///< they wait for longer than is usual
+};
+
 std::string_view to_string(HangVerdict::State state);  ///< "healthy" "suspect" "confirmed"
 
 /// Pure: no clock, no I/O. One for each backend; forget() between its processes.
@@ -43,6 +57,12 @@ class HangDetector {
 
   [[nodiscard]] const HangVerdict& verdict() const { return verdict_; }
 
+  /// Of the newest look.
+  [[nodiscard]] const HangSignals& signals() const { return signals_; }
+
+  /// How the looks at the present suspicion or hang judged it.
+  [[nodiscard]] std::map<HangClass, int> votes() const;
+
   /// How closely to look at `now`: what costs more is looked at more rarely, and more often when in doubt.
   [[nodiscard]] HangDepth wants(TimePoint now) const;
 
@@ -52,6 +72,7 @@ class HangDetector {
   void note_looks(const HangObservation& seen);
   [[nodiscard]] bool requests_due(TimePoint now) const;
   HangVerdict judge(const HangObservation& seen) const;
+  [[nodiscard]] HangSignals read_signals(const HangObservation& seen) const;
   HangVerdict judge_loop() const;
   HangVerdict judge_requests() const;
   HangVerdict judge_start(const HangObservation& seen) const;
@@ -71,6 +92,7 @@ class HangDetector {
   std::string descriptors_;  ///< "1012 of 1024"
   bool debugger_ = false;
   HangVerdict verdict_;
+  HangSignals signals_;
 };
 
 }  // namespace codex

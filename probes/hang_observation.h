@@ -93,7 +93,7 @@ struct StartupView {
   std::uint64_t cpu_ticks = 0;  ///< of the whole tree
   std::uint64_t io_calls = 0;   ///< of the whole tree
   std::uint64_t output_bytes = 0;
-  std::string waits_for;  ///< "" or "127.0.0.1:5432": an outgoing connection without an answer
+  std::string waits_for;  ///< as StartupWaits tells it; "" if nothing can be told
 };
 
 /// Everything the hang detector learns in one look, with the time of the look. Parts that were not looked at

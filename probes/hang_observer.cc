@@ -1,9 +1,7 @@
 #include "probes/hang_observer.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 
-#include <charconv>
 #include <ctime>
 
 #include "agent/os/process_table.h"
@@ -12,7 +10,6 @@ namespace codex {
 
 namespace {
 
-constexpr std::size_t kMostDescriptors = 4096;
 constexpr std::uint16_t kInspectorPort = 9229;  // Node's default, and the next ones for further processes
 constexpr std::uint16_t kInspectorPorts = 20;
 constexpr Duration kDebuggerPeriod = std::chrono::milliseconds(500);
@@ -77,7 +74,7 @@ void HangObserver::look_at_process(const HangDepth& depth, HangObservation& seen
 bool HangObserver::debugger_connected(TimePoint now) {
   if (looked_for_debugger_ && now - *looked_for_debugger_ < kDebuggerPeriod) return debugger_connected_;
   looked_for_debugger_ = now;
-  const auto own = own_inodes();
+  const auto own = process_.socket_inodes();
   std::set<std::uint16_t> inspectors;
   for (std::uint16_t i = 0; i < kInspectorPorts; ++i)
     inspectors.insert(static_cast<std::uint16_t>(kInspectorPort + i));
@@ -95,31 +92,9 @@ bool HangObserver::debugger_connected(TimePoint now) {
   return debugger_connected_;
 }
 
-std::set<std::uint64_t> HangObserver::own_inodes() {
-  std::set<std::uint64_t> inodes;
-  UniqueFd fd = process_.open_directory("fd");
-  DIR* directory = fd ? ::fdopendir(fd.get()) : nullptr;
-  if (directory == nullptr) return inodes;
-  static_cast<void>(fd.release());
-  std::size_t looked_at = 0;
-  while (const dirent* entry = ::readdir(directory)) {
-    if (++looked_at > kMostDescriptors) break;
-    char target[64];
-    const auto length = ::readlinkat(::dirfd(directory), entry->d_name, target, sizeof target);
-    constexpr std::string_view kSocket = "socket:[";
-    std::string_view text(target, length < 0 ? 0 : static_cast<std::size_t>(length));
-    if (!text.starts_with(kSocket)) continue;
-    std::uint64_t inode = 0;
-    std::from_chars(text.data() + kSocket.size(), text.data() + text.size(), inode);
-    if (inode != 0) inodes.insert(inode);
-  }
-  ::closedir(directory);
-  return inodes;
-}
-
 void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& seen) {
   const auto began = thread_cpu_time();
-  const auto own = depth.outgoing ? own_inodes() : std::set<std::uint64_t>{};
+  const auto own = depth.outgoing ? process_.socket_inodes() : std::set<std::uint64_t>{};
   waits_.begin_look(seen.at);
   const auto visit = [&](const TcpSocket& socket) { waits_.see(socket, own); };
   sockets_.walk(listener_ipv6_, TcpSockets::Which::kConnections, visit);

@@ -43,7 +43,6 @@ class HangObserver {
   void look_at_process(const HangDepth& depth, HangObservation& seen);
   void look_at_requests(const HangDepth& depth, HangObservation& seen);
   bool debugger_connected(TimePoint now);
-  std::set<std::uint64_t> own_inodes();
 
   ProcessDirectory process_;
   ThreadFiles main_;

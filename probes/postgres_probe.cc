@@ -3,29 +3,14 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "probes/postgres_hosts.h"
+
 namespace codex {
 
 namespace {
 
 /// How long one read of libpq may go on unwatched.
 constexpr auto kFloodCheck = std::chrono::milliseconds(5);
-
-/// Every address of every host becomes one entry, so that libpq tries them all and resolves none.
-std::vector<PostgresHost> spread(const std::vector<PostgresHost>& hosts,
-                                 const std::vector<Resolution>& found) {
-  std::vector<PostgresHost> entries;
-  for (std::size_t i = 0; i < hosts.size(); ++i) {
-    if (found[i].addresses.empty() && !found[i].trouble) entries.push_back(hosts[i]);
-    for (const auto& address : found[i].addresses) entries.push_back({hosts[i].host, address, hosts[i].port});
-  }
-  return entries;
-}
-
-Resolution resolve_if_needed(const PostgresHost& host) {
-  if (host.is_socket_directory() || !host.address.empty()) return {};
-  if (auto known = resolve_without_network(host.host)) return {std::move(*known), std::nullopt};
-  return resolve_host(host.host);
-}
 
 std::string unfinished_words(Phase phase) {
   switch (phase) {
@@ -78,7 +63,7 @@ void PostgresProbe::ask() {
 
 void PostgresProbe::open(const std::vector<Resolution>& found) {
   auto settings = *settings_;
-  settings.hosts = spread(settings_->hosts, found);
+  settings.hosts = with_addresses(settings_->hosts, found);
   if (settings.hosts.empty()) return end(found.front().trouble.value_or(Trouble{}));
   session_ = std::make_shared<PostgresSession>(std::move(settings));
   phase_ = Phase::kConnect;

@@ -28,15 +28,27 @@ std::string short_version(const PGconn* connection) {
   return version.substr(0, version.find(' '));
 }
 
-Trouble judge(const PGconn* connection, const PGresult* result) {
+std::vector<std::vector<std::string>> rows_of(const PGresult* result) {
+  std::vector<std::vector<std::string>> rows;
+  for (int row = 0; row < PQntuples(result); ++row) {
+    auto& fields = rows.emplace_back();
+    for (int field = 0; field < PQnfields(result); ++field)
+      fields.emplace_back(PQgetvalue(result, row, field),
+                          static_cast<std::size_t>(PQgetlength(result, row, field)));
+  }
+  return rows;
+}
+
+Trouble judge(const PGconn* connection, const PGresult* result, bool ping) {
   if (result == nullptr) return protocol_trouble("no result");
   if (const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE)) {
     return trouble_of_sqlstate(sqlstate, text_or(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), ""));
   }
   if (PQresultStatus(result) == PGRES_FATAL_ERROR) return trouble_of_connection(PQresultErrorMessage(result));
+  if (!ping && PQresultStatus(result) != PGRES_TUPLES_OK) return protocol_trouble("no rows");
   const bool is_one = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 &&
                       PQnfields(result) == 1 && std::strcmp(PQgetvalue(result, 0, 0), "1") == 0;
-  if (!is_one) return protocol_trouble("SELECT 1 was not answered with 1");
+  if (ping && !is_one) return protocol_trouble("SELECT 1 was not answered with 1");
   const std::string host = text_or(PQhost(connection), "");
   const bool ipv6 = !host.starts_with('/') && host.find(':') != std::string::npos;
   return {Outcome::kSuccess, Reason::kNone,
@@ -46,8 +58,8 @@ Trouble judge(const PGconn* connection, const PGresult* result) {
 
 }  // namespace
 
-PostgresSession::PostgresSession(PostgresSettings settings)
-    : settings_(std::move(settings)), connection_(nullptr, PQfinish) {}
+PostgresSession::PostgresSession(PostgresSettings settings, std::string query)
+    : settings_(std::move(settings)), query_(std::move(query)), connection_(nullptr, PQfinish) {}
 
 void PostgresSession::open() {
   std::string hosts, addresses, ports;
@@ -132,7 +144,7 @@ PostgresSession::Wait PostgresSession::advance_connection() {
 PostgresSession::Wait PostgresSession::send_query() {
   // Also keeps PQfinish from waiting until the server takes the farewell.
   PQsetnonblocking(connection_.get(), 1);
-  if (PQsendQuery(connection_.get(), "SELECT 1") == 0) {
+  if (PQsendQuery(connection_.get(), query_.c_str()) == 0) {
     return conclude(trouble_of_connection(PQerrorMessage(connection_.get())));
   }
   querying_ = true;
@@ -145,7 +157,9 @@ PostgresSession::Wait PostgresSession::advance_query() {
   if (PQconsumeInput(connection) == 0) return conclude(trouble_of_connection(PQerrorMessage(connection)));
   if (PQisBusy(connection)) return Wait::kRead;
   const Result result(PQgetResult(connection), PQclear);
-  return conclude(judge(connection, result.get()));
+  auto finding = judge(connection, result.get(), query_ == kPing);
+  if (finding.outcome == Outcome::kSuccess) rows_ = rows_of(result.get());
+  return conclude(std::move(finding));
 }
 
 PostgresSession::Wait PostgresSession::conclude(Trouble finding) {

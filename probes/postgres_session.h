@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "probes/postgres_guard.h"
 #include "probes/postgres_settings.h"
@@ -23,8 +24,11 @@ class PostgresSession {
  public:
   enum class Wait { kRead, kWrite, kNothing };
 
-  /// All hosts that are not socket directories must have an address.
-  explicit PostgresSession(PostgresSettings settings);
+  static constexpr const char* kPing = "SELECT 1";
+
+  /// All hosts that are not socket directories must have an address. Any answer to a `query` other than kPing
+  /// is a success; rows() has it.
+  explicit PostgresSession(PostgresSettings settings, std::string query = kPing);
 
   /// Goes on as far as possible, says what to wait for. The socket may be another one after each call.
   /// kNothing: finding() is final.
@@ -35,6 +39,8 @@ class PostgresSession {
   [[nodiscard]] Phase phase() const { return phase_; }  ///< connect, tls, auth or query
   /// Success: the text is "PostgreSQL 15.20 at 127.0.0.1:5432/codex". Raw: it quotes the server.
   [[nodiscard]] const Trouble& finding() const { return finding_; }
+  /// The answer's fields as text, NULL as "". Raw.
+  [[nodiscard]] const std::vector<std::vector<std::string>>& rows() const { return rows_; }
 
  private:
   void open();
@@ -46,6 +52,8 @@ class PostgresSession {
   void note_phase();
 
   PostgresSettings settings_;
+  std::string query_;
+  std::vector<std::vector<std::string>> rows_;
   std::unique_ptr<pg_conn, void (*)(pg_conn*)> connection_;
   PostgresGuard guard_;
   Phase phase_ = Phase::kConnect;

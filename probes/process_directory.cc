@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
@@ -11,6 +12,8 @@
 namespace codex {
 
 namespace {
+
+constexpr std::size_t kMostDescriptors = 4096;
 
 /// Calls `visit` with every numeric name of a directory; false with errno if it cannot be read.
 template <typename Visit>
@@ -71,6 +74,28 @@ std::optional<std::uint64_t> ProcessDirectory::count_fds(bool size_is_count) con
   std::uint64_t count = 0;
   if (!for_each_number(fd_.get(), "fd", [&count](int) { ++count; })) return std::nullopt;
   return count;
+}
+
+std::set<std::uint64_t> ProcessDirectory::socket_inodes() const {
+  std::set<std::uint64_t> inodes;
+  UniqueFd fd = open_directory("fd");
+  DIR* directory = fd ? ::fdopendir(fd.get()) : nullptr;
+  if (directory == nullptr) return inodes;
+  static_cast<void>(fd.release());
+  std::size_t looked_at = 0;
+  while (const dirent* entry = ::readdir(directory)) {
+    if (++looked_at > kMostDescriptors) break;
+    char target[64];
+    const auto length = ::readlinkat(::dirfd(directory), entry->d_name, target, sizeof target);
+    constexpr std::string_view kSocket = "socket:[";
+    std::string_view text(target, length < 0 ? 0 : static_cast<std::size_t>(length));
+    if (!text.starts_with(kSocket)) continue;
+    std::uint64_t inode = 0;
+    std::from_chars(text.data() + kSocket.size(), text.data() + text.size(), inode);
+    if (inode != 0) inodes.insert(inode);
+  }
+  ::closedir(directory);
+  return inodes;
 }
 
 std::vector<pid_t> ProcessDirectory::threads() const {

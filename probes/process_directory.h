@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -35,6 +36,9 @@ class ProcessDirectory {
 
   /// Open descriptors: st_size of fd/ where the kernel counts there (Linux 6.2, fs/proc/fd.c), or a walk.
   [[nodiscard]] std::optional<std::uint64_t> count_fds(bool size_is_count) const;
+
+  /// Inodes of the sockets among its descriptors, of the first 4096 of these; empty with errno.
+  [[nodiscard]] std::set<std::uint64_t> socket_inodes() const;
 
   /// Ids of its threads, unordered; empty with errno.
   [[nodiscard]] std::vector<pid_t> threads() const;

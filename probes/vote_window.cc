@@ -30,4 +30,10 @@ std::optional<HangClass> VoteWindow::newest() const {
   return votes_.back().first;
 }
 
+std::map<HangClass, int> VoteWindow::counts() const {
+  std::map<HangClass, int> counts;
+  for (const auto& [hang, why] : votes_) ++counts[hang];
+  return counts;
+}
+
 }  // namespace codex

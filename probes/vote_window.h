@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,6 +25,8 @@ class VoteWindow {
   };
   [[nodiscard]] std::optional<Winner> winner(int quorum) const;
   [[nodiscard]] std::optional<HangClass> newest() const;
+  /// How many votes each class has, those without any left out.
+  [[nodiscard]] std::map<HangClass, int> counts() const;
   [[nodiscard]] const std::string& newest_why() const { return votes_.back().second; }
 
  private:

@@ -137,6 +137,11 @@ class Grammar {
       add_names(verb);
       add_json(verb);
     }
+    CLI::App* evidence = add_verb("evidence", "What was kept of hangs: all of them, or one; needs no agent");
+    evidence->add_option("ID", parsed_.names, "Incident, the beginning of its id, or `latest`")
+        ->type_name("")
+        ->expected(0, 1);
+    add_json(evidence);
     CLI::App* config =
         app_.add_subcommand("config", "Check or show the configuration")->require_subcommand(1);
     config->fallthrough();

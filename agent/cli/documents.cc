@@ -153,6 +153,11 @@ BackendStatus backend_of(const Json& json) {
   backend.hang_class = text(hang, "class");
   backend.hang_since = text(hang, "since");
   backend.hang_detail = text(hang, "detail");
+  backend.hang_where = text(hang, "where");
+  backend.hang_action = text(hang, "action");
+  backend.hang_evidence = text(hang, "evidence");
+  backend.hang_seconds = number(hang, "lasted_seconds");
+  backend.hang_due_in_seconds = number(hang, "due_in_seconds");
   backend.log_file = raw_text(json, "log_file");
   backend.problem = text(json, "problem");
   return backend;

@@ -51,6 +51,8 @@ struct BackendStatus {
   std::string waiting_for;                                     ///< the phase under way, or ""
   std::optional<ResourceStatus> resources;
   std::string hang_class, hang_since, hang_detail;
+  std::string hang_where, hang_action, hang_evidence;  ///< "" if not known
+  std::optional<double> hang_seconds, hang_due_in_seconds;
   std::string log_file;  ///< raw: a path to open
   std::string problem;
 };

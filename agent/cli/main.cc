@@ -36,8 +36,8 @@ int dispatch(const Invocation& invocation) {
     return kExitOk;
   }
   if (verb == "run" && invocation.background) return start_agent(CommandContext(invocation), std::nullopt);
-  if (verb == "run" || verb == "check" || verb == "ports" || verb == "stack" || verb == "config-check" ||
-      verb == "config-show")
+  if (verb == "run" || verb == "check" || verb == "ports" || verb == "stack" || verb == "evidence" ||
+      verb == "config-check" || verb == "config-show")
     become_daemon(invocation);
   const CommandContext context(invocation);
   if (verb == "status") return run_status_command(context);

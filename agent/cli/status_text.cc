@@ -231,9 +231,22 @@ std::string resource_line(const BackendStatus& backend) {
 
 std::string hang_line(const BackendStatus& backend) {
   if (backend.hang_class.empty()) return "";
-  const std::string since =
-      backend.hang_since.empty() ? "" : "since " + format_local_time(backend.hang_since);
-  return "  ❌ Hang: " + joined({backend.hang_class, since, backend.hang_detail}, ", ") + "\n";
+  const std::string lasted = backend.hang_seconds ? " for " + format_seconds(*backend.hang_seconds)
+                             : !backend.hang_since.empty()
+                                 ? ", since " + format_local_time(backend.hang_since)
+                                 : "";
+  const std::string where = backend.hang_where.empty() ? "" : "in " + backend.hang_where;
+  std::string next;
+  if (!backend.hang_action.empty() && backend.hang_due_in_seconds)
+    next = backend.hang_action + (*backend.hang_due_in_seconds > 0
+                                      ? " in " + format_seconds(*backend.hang_due_in_seconds)
+                                      : " is due");
+  if (backend.hang_action == "report") next = "a restart would not help, or is not wanted";
+  std::string line =
+      "  ❌ Hang: " +
+      joined({joined({backend.hang_class + lasted, where, backend.hang_detail}, ", "), next}, "; ") + "\n";
+  if (!backend.hang_evidence.empty()) line += "     codex-agent evidence " + backend.hang_evidence + "\n";
+  return line;
 }
 
 int exit_code_of(const BackendStatus& backend) {

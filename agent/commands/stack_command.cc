@@ -5,12 +5,12 @@
 #include <optional>
 
 #include "agent/commands/check_command.h"
+#include "agent/evidence/js_stack_document.h"
 #include "agent/os/process_table.h"
 #include "agent/os/sock_diag.h"
 #include "agent/supervision/agent_id.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/process_tree.h"
-#include "probes/js_stack.h"
 
 namespace codex {
 
@@ -27,26 +27,6 @@ std::optional<pid_t> server_of(const BackendConfig& backend, const std::string& 
     if (token && token->starts_with(token_prefix)) return owner;
   }
   return std::nullopt;
-}
-
-/// Why there is nothing to see; "" if there is.
-std::string trouble_of(const std::optional<pid_t>& server, const JsStack& stack) {
-  if (!server) return "no process of it listens";
-  if (stack.error == JsStackError::kNone) return "";
-  return std::string(name_of(stack.error)) + (stack.detail.empty() ? "" : ": " + stack.detail);
-}
-
-Json to_json(const JsStack& stack) {
-  Json frames = Json::array();
-  for (const auto& frame : stack.frames) {
-    Json json{{"function", frame.function}, {"file", frame.file}, {"line", nullptr}};
-    if (frame.line_is != JsLine::kUnknown) json["line"] = frame.line;
-    json["line_is"] = frame.line_is == JsLine::kCurrent    ? "current"
-                      : frame.line_is == JsLine::kFunction ? "function"
-                                                           : "unknown";
-    frames.push_back(std::move(json));
-  }
-  return frames;
 }
 
 void print(const BackendConfig& backend, pid_t server, const JsStack& stack) {
@@ -66,14 +46,13 @@ int stack_command(const Config& config, const std::vector<std::string>& names, b
   for (const auto* backend : backends) {
     const auto server = server_of(*backend, agent_id(config.state_directory) + "/" + backend->name + "/");
     const JsStack stack = server ? read_js_stack(*server) : JsStack{};
-    const std::string trouble = config.redactor.safe(trouble_of(server, stack));
+    const std::string trouble = config.redactor.safe(server ? trouble_of(stack) : "no process of it listens");
     if (!trouble.empty()) code = 1;
     if (json) {
-      document["stacks"].push_back({{"backend", backend->name},
-                                    {"pid", server ? Json(*server) : Json(nullptr)},
-                                    {"error", trouble.empty() ? Json(nullptr) : Json(trouble)},
-                                    {"complete", stack.complete},
-                                    {"frames", to_json(stack)}});
+      Json entry{{"backend", backend->name}, {"pid", server ? Json(*server) : Json(nullptr)}};
+      entry.update(to_json(stack));
+      if (!trouble.empty()) entry["error"] = trouble;
+      document["stacks"].push_back(std::move(entry));
     } else if (!trouble.empty()) {
       std::fprintf(stderr, "codex-agent: %s: no JavaScript stack: %s\n", backend->name.c_str(),
                    trouble.c_str());

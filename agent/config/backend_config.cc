@@ -248,6 +248,17 @@ class BackendReader {
     TomlTable hang = table_.table("hang");
     config_.hang_action =
         hang.choice<HangReaction>("action", hang_action_words()).value_or(config_.hang_action);
+    for (const HangClass hang_class : kHangClasses) {
+      const std::string name(to_string(hang_class));
+      TomlTable table = hang.table(name);
+      if (!table.present()) continue;
+      HangRule rule;
+      rule.action = table.choice<HangReaction>(
+          "action", hang_class == HangClass::kStopped ? stopped_action_words() : hang_action_words());
+      rule.after = table.duration("after", Duration(0), kLongest);
+      table.reject_unknown();
+      config_.hang_rules.emplace(hang_class, rule);
+    }
     hang.reject_unknown();
   }
 
@@ -291,6 +302,14 @@ const std::vector<std::pair<std::string, WrapperIdleAction>>& wrapper_idle_words
 const std::vector<std::pair<std::string, HangReaction>>& hang_action_words() {
   static const std::vector<std::pair<std::string, HangReaction>> words = {{"restart", HangReaction::kRestart},
                                                                           {"report", HangReaction::kReport}};
+  return words;
+}
+
+const std::vector<std::pair<std::string, HangReaction>>& stopped_action_words() {
+  static const std::vector<std::pair<std::string, HangReaction>> words = {
+      {"restart", HangReaction::kRestart},
+      {"report", HangReaction::kReport},
+      {"continue", HangReaction::kContinue}};
   return words;
 }
 

@@ -11,6 +11,7 @@
 #include "agent/os/clock.h"
 #include "agent/os/redactor.h"
 #include "agent/os/secret.h"
+#include "probes/hang_class.h"
 #include "probes/probe_spec.h"
 
 namespace codex {
@@ -20,7 +21,17 @@ enum class WrapperIdleAction {
   kRestart,
   kWait
 };  ///< the application ended, nodemon lives: who starts it again
-enum class HangReaction { kRestart, kReport };
+enum class HangReaction {
+  kRestart,
+  kReport,
+  kContinue
+};  ///< kContinue: SIGCONT, for the class `stopped` alone
+
+/// What differs from the defaults (hang_policy.h) for one class of hangs.
+struct HangRule {
+  std::optional<HangReaction> action;
+  std::optional<Duration> after;  ///< how long a hang must have lasted
+};
 
 struct RestartConfig {
   RestartPolicy policy = RestartPolicy::kAlways;
@@ -49,7 +60,8 @@ struct BackendConfig {
   int stop_signal = 15;  ///< SIGTERM
   Duration stop_timeout = std::chrono::seconds(2);
   RestartConfig restart;
-  HangReaction hang_action = HangReaction::kRestart;
+  HangReaction hang_action = HangReaction::kRestart;  ///< kReport: no class restarts but by a rule of its own
+  std::map<HangClass, HangRule> hang_rules;
   std::vector<ProbeSpec> probes;               ///< port, http, database first, then the named ones
   std::map<std::string, std::string> url_env;  ///< by probe: the variable that gave its URL
   std::filesystem::path output_file;           ///< logs/server.log

@@ -90,11 +90,21 @@ class ConfigDocument {
           {"retry_interval_seconds", to_seconds(restart.retry_interval)},
           {"on_wrapper_idle", word_for(restart.on_wrapper_idle, wrapper_idle_words())},
           {"reconnect_timeout_seconds", to_seconds(restart.reconnect_timeout)}}},
-        {"hang", {{"action", word_for(backend.hang_action, hang_action_words())}}},
+        {"hang", render_hang(backend)},
         {"probes", Json::array()},
     };
     for (const ProbeSpec& probe : backend.probes) document["probes"].push_back(render(probe, backend));
     return document;
+  }
+
+  [[nodiscard]] static Json render_hang(const BackendConfig& backend) {
+    Json hang = {{"action", word_for(backend.hang_action, hang_action_words())}};
+    for (const auto& [hang_class, rule] : backend.hang_rules) {
+      Json& shown = hang[std::string(to_string(hang_class))] = Json::object();
+      if (rule.action) shown["action"] = word_for(*rule.action, stopped_action_words());
+      if (rule.after) shown["after_seconds"] = to_seconds(*rule.after);
+    }
+    return hang;
   }
 
   [[nodiscard]] Json render(const ProbeSpec& probe, const BackendConfig& backend) const {

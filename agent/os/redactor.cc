@@ -85,6 +85,12 @@ bool is_public_word_of(std::string_view url, const std::string& secret) {
 
 }  // namespace
 
+Redactor Redactor::of(const std::vector<std::string>& needles) {
+  Redactor redactor;
+  for (const auto& needle : needles) redactor.add_needle(needle);
+  return redactor;
+}
+
 void Redactor::add_needle(std::string text) {
   if (text.size() < kShortestNeedle) return;
   const auto before = [](const std::string& a, const std::string& b) {

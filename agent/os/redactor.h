@@ -25,6 +25,11 @@ class Redactor {
   /// userinfo tail, which libpq echoes in pieces when it misparses it (`password@host`, `assword/rest`).
   void add_url(const Secret& url);
 
+  /// Everything it looks for, and a redactor that looks for just that: to hand the knowledge to a process of
+  /// our own, never to anything that is written or shown.
+  [[nodiscard]] const std::vector<std::string>& needles() const { return needles_; }
+  static Redactor of(const std::vector<std::string>& needles);
+
   /// `text` with every known secret replaced by `***`. Nothing else is changed. Secrets that overlap are
   /// replaced together. Costs a few ns a byte where nothing matches.
   [[nodiscard]] std::string scrub(std::string_view text) const;

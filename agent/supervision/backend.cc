@@ -77,9 +77,10 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
       memory_(config.memory_limit_bytes),
       reconnect_(config.restart.reconnect_timeout),
       server_(services.loop, [this] { look_for_idle_wrapper(); }),
-      hang_watch_(services.loop, config.hang_action == HangReaction::kRestart,
+      hang_watch_(services.loop, HangPolicy(config.hang_action == HangReaction::kRestart, config.hang_rules),
                   [this] { return tree_.members(); },
                   {[this](const HangVerdict&) { prober_.ask_http_now(); },
+                   [this](const HangVerdict& verdict) { hang_suspected(verdict); },
                    [this](const HangVerdict& verdict) { hang_confirmed(verdict); },
                    [this](const HangVerdict& verdict, const HangPolicy::Decision& decision) {
                      hang_due(verdict, decision);
@@ -301,7 +302,7 @@ void Backend::begin_generation() {
   memory_.begin_generation();
   reconnect_ = ReconnectWatch(config_.restart.reconnect_timeout);
   server_.follow(std::nullopt);
-  hang_watch_.watch_start();
+  hang_watch_.watch_start(own_database_port());
 }
 
 void Backend::spawn_failed(const SpawnError& error) {

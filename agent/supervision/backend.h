@@ -13,6 +13,7 @@
 #include "agent/supervision/backend_record.h"
 #include "agent/supervision/child_output.h"
 #include "agent/supervision/event_history.h"
+#include "agent/supervision/evidence_recorder.h"
 #include "agent/supervision/exit_diagnosis.h"
 #include "agent/supervision/hang_watch.h"
 #include "agent/supervision/health.h"
@@ -45,6 +46,7 @@ struct BackendServices {
   Logger& log;
   EventHistory& events;
   StateFile& state;
+  EvidenceRecorder& evidence;
   std::filesystem::path state_directory;
   std::filesystem::path log_file;  ///< the agent's own
   std::string agent_id;  ///< tells this agent's processes from another's, also after a restart of the agent
@@ -112,7 +114,13 @@ class Backend {
   void follow_server();
   void probe_asked(std::size_t index);
   void probe_answered(std::size_t index);
+  [[nodiscard]] std::optional<std::uint16_t> own_database_port() const;
+  void hang_suspected(const HangVerdict& verdict);
   void hang_confirmed(const HangVerdict& verdict);
+  void take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment moment);
+  void evidence_taken(const std::string& incident, const std::optional<EvidenceRecorder::Answer>& answer);
+  void restart_hung();
+  [[nodiscard]] HangSnapshot hang_snapshot() const;
   void hang_due(const HangVerdict& verdict, const HangPolicy::Decision& decision);
   void hang_over(const HangVerdict& last, Duration lasted);
   void consider_hang();
@@ -156,6 +164,9 @@ class Backend {
   HangWatch hang_watch_;
   std::optional<HangVerdict> hang_;  ///< while one is confirmed
   std::optional<HangSnapshot> last_hang_;
+  std::string incident_;  ///< id of the evidence of the present suspicion or hang; "" without
+  std::optional<TimePoint> suspicion_looked_at_;     ///< the last closer look at a mere suspicion
+  std::optional<HangPolicy::Decision> restart_due_;  ///< waits only for the evidence
   ChangeWatch change_;
   std::string problem_;  ///< why the last start failed or the state is what it is; "" when all is well
   std::uint64_t generation_ = 0;

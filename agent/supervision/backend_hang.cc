@@ -1,8 +1,12 @@
+#include <algorithm>
 #include <csignal>
+#include <utility>
 
+#include "agent/evidence/incident_store.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
+#include "probes/trouble.h"
 
 /// What a backend makes of the news of its hang watch.
 
@@ -11,6 +15,12 @@ namespace codex {
 namespace {
 
 constexpr std::size_t kShownWhy = 256;
+/// A program that is often slow for half a second must not be looked at closely all the time.
+constexpr Duration kLooksAtSuspicions = std::chrono::minutes(1);
+
+WallTime::duration wall(Duration duration) {
+  return std::chrono::duration_cast<WallTime::duration>(duration);
+}
 
 /// A restart would bring nothing back of what it waits for; it is ill all the same, and people are told.
 bool is_helpless(HangClass hang) {
@@ -45,16 +55,18 @@ std::optional<HangWatch::Asked> asked_of(const ProbeSpec& spec) {
 
 }  // namespace
 
-/// The process that has the port now is the one whose progress counts.
-void Backend::follow_server() {
-  const auto server = port_->server();
-  if (!server) return;
-  std::optional<std::uint16_t> database;
+std::optional<std::uint16_t> Backend::own_database_port() const {
   for (const auto& probe : config_.probes) {
     if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite"))
-      database = database_port(probe);
+      return database_port(probe);
   }
-  hang_watch_.watch(*server, port_->server_address(), *config_.port, database);
+  return std::nullopt;
+}
+
+/// The process that has the port now is the one whose progress counts.
+void Backend::follow_server() {
+  if (const auto server = port_->server())
+    hang_watch_.watch(*server, port_->server_address(), *config_.port, own_database_port());
 }
 
 void Backend::probe_asked(std::size_t index) {
@@ -66,21 +78,84 @@ void Backend::probe_answered(std::size_t index) {
   if (const auto asked = asked_of(tracker.spec())) hang_watch_.probe_ended(*asked, tracker.last_outcome());
 }
 
+void Backend::hang_suspected(const HangVerdict& verdict) {
+  const TimePoint now = services_.loop.now();
+  if (suspicion_looked_at_ && now - *suspicion_looked_at_ < kLooksAtSuspicions) return;
+  suspicion_looked_at_ = now;
+  take_evidence(verdict, EvidenceRequest::Moment::kSuspected);
+}
+
 void Backend::hang_confirmed(const HangVerdict& verdict) {
   const bool first = !hang_;
   hang_ = verdict;
   const std::string hang_class(to_string(*verdict.hang));
-  const auto began = std::chrono::system_clock::now() -
-                     std::chrono::duration_cast<std::chrono::system_clock::duration>(verdict.clock);
-  last_hang_ = HangSnapshot{hang_class, began, services_.redactor.safe(verdict.why, kShownWhy)};
-  if (first) record_.hang(hang_class);
+  const auto now = std::chrono::system_clock::now();
+  const auto plan = hang_watch_.plan();
+  HangSnapshot told = first ? HangSnapshot{} : *last_hang_;
+  if (first) told.since = now - wall(verdict.clock);
+  told.hang_class = hang_class;
+  told.detail = services_.redactor.safe(verdict.why, kShownWhy);
+  told.action = to_string(plan.action);
+  told.due.reset();
+  if (plan.action != HangAction::kReport)
+    told.due = now + wall(std::max(plan.patience - verdict.clock, Duration{0}));
+  last_hang_ = std::move(told);
+  const TimePoint loop_now = services_.loop.now();
+  if (first)
+    record_.hang(hang_class, to_seconds(loop_now - verdict.since.value_or(loop_now - verdict.clock)));
   services_.log.warning(LogLine("hang_confirmed")
                             .kv("backend", config_.name)
                             .kv("class", hang_class)
                             .kv("why", last_hang_->detail)
                             .kv("for_seconds", to_seconds(verdict.clock))
                             .str());
+  take_evidence(verdict, EvidenceRequest::Moment::kConfirmed);
   follow_health();
+}
+
+void Backend::take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment moment) {
+  EvidenceRequest request;
+  const auto now = std::chrono::system_clock::now();
+  if (incident_.empty()) incident_ = incident_id(now, config_.name);
+  request.moment = moment;
+  request.id = incident_;
+  request.backend = config_.name;
+  request.generation = generation_;
+  request.token_prefix = services_.agent_id + "/" + config_.name + "/";
+  if (port_) request.server = port_->server();
+  request.port = config_.port;
+  request.database_ports = RequestWaits::usual_database_ports();
+  if (const auto own = own_database_port()) request.database_ports.insert(*own);
+  request.hang_class = verdict.hang ? to_string(*verdict.hang) : "";
+  request.why = verdict.why;
+  for (const auto& [hang, count] : hang_watch_.votes()) request.votes.emplace_back(to_string(hang), count);
+  request.since = now - wall(verdict.clock);
+  const auto plan = hang_watch_.plan();
+  request.next = to_string(plan.action);
+  if (plan.action != HangAction::kReport) request.next += " when it has lasted " + in_words(plan.patience);
+  request.output_file = config_.output_file;
+  for (const auto& probe : config_.probes) {
+    if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite"))
+      request.database_url = probe.url;
+  }
+  services_.evidence.capture(std::move(request), [this, incident = incident_](const auto& answer) {
+    evidence_taken(incident, answer);
+  });
+}
+
+void Backend::evidence_taken(const std::string& incident,
+                             const std::optional<EvidenceRecorder::Answer>& answer) {
+  if (answer && hang_ && incident == incident_) {
+    last_hang_->evidence = answer->id;
+    if (!answer->where.empty()) last_hang_->where = answer->where;
+    services_.log.info(LogLine("evidence_taken")
+                           .kv("backend", config_.name)
+                           .kv("id", answer->id)
+                           .kv("where", answer->where)
+                           .str());
+    changed_();
+  }
+  if (restart_due_ && !services_.evidence.busy(config_.name)) restart_hung();
 }
 
 /// Overrides what the probes say while a hang is confirmed: it names the cause, and knows whether a restart
@@ -112,19 +187,32 @@ void Backend::hang_due(const HangVerdict& verdict, const HangPolicy::Decision& d
       if (const auto server = port_->server()) tree_.signal(*server, SIGCONT);
       return;
     case HangAction::kRestart:
-      problem_ = "Server hung (" + std::string(to_string(*verdict.hang)) +
-                 "): " + services_.redactor.safe(verdict.why, kShownWhy) + ".";
-      if (decision.restarts_that_did_not_help > 0) {
-        problem_ += " It has been restarted for this " + std::to_string(decision.restarts_that_did_not_help) +
-                    " times in ten minutes without lasting help.";
-      }
-      record_.trouble(services_.loop.now());
-      handle({EventType::kRestart, Cause::kHang});
+      restart_due_ = decision;
+      // What happens now must not destroy what is being looked at; looking takes two seconds at most.
+      if (!services_.evidence.busy(config_.name)) restart_hung();
       return;
   }
 }
 
+void Backend::restart_hung() {
+  const auto decision = *std::exchange(restart_due_, std::nullopt);
+  if (!hang_ || lifecycle_.state() != State::kRunning) return;
+  problem_ = "Server hung (" + last_hang_->hang_class + "): " + last_hang_->detail;
+  if (!last_hang_->where.empty()) problem_ += ", in " + last_hang_->where;
+  problem_ += ".";
+  if (!last_hang_->evidence.empty())
+    problem_ += " `codex-agent evidence " + last_hang_->evidence + "` tells more.";
+  if (decision.restarts_that_did_not_help > 0) {
+    problem_ += " It has been restarted for this " + std::to_string(decision.restarts_that_did_not_help) +
+                " times in ten minutes without lasting help.";
+  }
+  record_.trouble(services_.loop.now());
+  handle({EventType::kRestart, Cause::kHang});
+}
+
 void Backend::hang_over(const HangVerdict& last, Duration lasted) {
+  incident_.clear();
+  restart_due_.reset();
   if (!hang_) return;  // Only a suspicion, which has cleared.
   hang_.reset();
   record_.hang_ended(to_seconds(lasted));

@@ -41,7 +41,8 @@ void BackendRecord::start_failed(std::string_view reason) {
 void BackendRecord::restarted(Cause cause) {
   ++record_.restarts[std::string(restart_reason(cause))];
 }
-void BackendRecord::hang(std::string_view hang_class) {
+void BackendRecord::hang(std::string_view hang_class, double detection_delay_seconds) {
+  record_.hang_detection_delay.observe(detection_delay_seconds);
   ++record_.hangs[std::string(hang_class)];
 }
 void BackendRecord::stop_signal(const std::string& signal) {
@@ -132,6 +133,7 @@ void BackendRecord::fill(BackendSnapshot& snapshot) const {
   snapshot.exit_causes = record_.exit_causes;
   snapshot.hangs = record_.hangs;
   snapshot.hang_duration = record_.hang_duration;
+  snapshot.hang_detection_delay = record_.hang_detection_delay;
   snapshot.stop_signals = record_.stop_signals;
   snapshot.state_entries = record_.state_entries;
   snapshot.last_exit = record_.last_exit;

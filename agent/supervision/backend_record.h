@@ -31,7 +31,7 @@ class BackendRecord {
   /// Why it ended without being asked to: the leader, which has just exited(), or an application below it.
   void diagnosed(Cause cause);
   void stop_signal(const std::string& signal);
-  void hang(std::string_view hang_class);
+  void hang(std::string_view hang_class, double detection_delay_seconds);
   void hang_ended(double seconds) { record_.hang_duration.observe(seconds); }
   /// The exported state changed. Returns the transition.
   const LastTransition& entered(std::string_view state, std::string_view reason, std::string detail,

@@ -1,8 +1,25 @@
 #include "agent/supervision/backend.h"
 
+#include <algorithm>
+
 #include "agent/supervision/describe.h"
 
 namespace codex {
+
+namespace {
+
+Counts counts_of(const HangSignals& signals) {
+  return {{"accept_queue", signals.accept_queue},
+          {"event_loop", signals.event_loop},
+          {"cpu", signals.cpu},
+          {"uninterruptible", signals.uninterruptible},
+          {"stopped", signals.stopped},
+          {"descriptors", signals.descriptors},
+          {"http_probe", signals.http_probe},
+          {"requests", signals.requests}};
+}
+
+}  // namespace
 
 std::string Backend::summary() const {
   switch (lifecycle_.state()) {
@@ -26,6 +43,17 @@ std::string Backend::summary() const {
 std::string Backend::progress() const {
   const auto phase = startup_ ? startup_->waiting_for() : std::nullopt;
   return record_.state() + " " + std::string(phase ? to_string(*phase) : "");
+}
+
+HangSnapshot Backend::hang_snapshot() const {
+  HangSnapshot hang = *last_hang_;
+  const WallTime now = std::chrono::system_clock::now();
+  const auto seconds = [](WallTime::duration duration) {
+    return std::chrono::duration<double>(duration).count();
+  };
+  hang.lasted_seconds = std::max(0.0, seconds(now - hang.since));
+  if (hang.due) hang.due_in_seconds = std::max(0.0, seconds(*hang.due - now));
+  return hang;
 }
 
 BackendSnapshot Backend::snapshot() {
@@ -62,7 +90,8 @@ BackendSnapshot Backend::snapshot() {
       snapshot.startup.progress.emplace_back(to_string(phase), to_seconds(took));
     }
   }
-  if (hang_) snapshot.hang = last_hang_;
+  if (hang_) snapshot.hang = hang_snapshot();
+  snapshot.hang_signals = counts_of(hang_watch_.signals());
   snapshot.hang_watch_cpu_seconds = to_seconds(hang_watch_.spent());
   snapshot.startup_timeout_seconds = to_seconds(config_.start_timeout);
   snapshot.totals = sampler_.snapshot();

@@ -15,13 +15,13 @@ constexpr Duration kDying = std::chrono::milliseconds(200);
 
 constexpr Duration kRetry = std::chrono::milliseconds(100);
 
-std::string_view to_string(HookRun::Result::Outcome outcome) {
+std::string_view to_string(CommandRun::Result::Outcome outcome) {
   switch (outcome) {
-    case HookRun::Result::Outcome::kSuccess:
+    case CommandRun::Result::Outcome::kSuccess:
       return "success";
-    case HookRun::Result::Outcome::kFailure:
+    case CommandRun::Result::Outcome::kFailure:
       return "failure";
-    case HookRun::Result::Outcome::kTimeout:
+    case CommandRun::Result::Outcome::kTimeout:
       return "timeout";
   }
   return "failure";
@@ -125,15 +125,15 @@ void EventHook::start_next() {
   request.open_files = open_files_;
   request.setting = "on_event";
   current_seq_ = next.seq;
-  current_ = std::make_unique<HookRun>(loop_, redactor_, std::move(request), next.document,
-                                       agent_id_ + "/" + std::to_string(next.seq) + "/", config_.timeout);
+  current_ = std::make_unique<CommandRun>(loop_, redactor_, std::move(request), next.document,
+                                          agent_id_ + "/" + std::to_string(next.seq) + "/", config_.timeout);
 }
 
 /// Says what has changed, not what goes on.
-void EventHook::settle(const HookRun::Result& result) {
+void EventHook::settle(const CommandRun::Result& result) {
   const auto word = to_string(result.outcome);
   ++counts_[std::string(word)];
-  const bool good = result.outcome == HookRun::Result::Outcome::kSuccess;
+  const bool good = result.outcome == CommandRun::Result::Outcome::kSuccess;
   const std::string outcome = good ? "" : std::string(word) + ": " + result.why;
   if (std::exchange(last_outcome_, outcome) != outcome) {
     LogLine line(good ? "event_hook_recovered" : "event_hook_failed");

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "agent/config/config.h"
+#include "agent/supervision/command_run.h"
 #include "agent/supervision/event_history.h"
-#include "agent/supervision/hook_run.h"
 #include "agent/supervision/logger.h"
 #include "exporters/snapshot.h"
 
@@ -64,7 +64,7 @@ class EventHook {
   void step_end(TimePoint now);
   void end();
   void start_next();
-  void settle(const HookRun::Result& result);
+  void settle(const CommandRun::Result& result);
   void drop_oldest();
   void keep_newest_of_each_backend();
   void arm();
@@ -79,8 +79,9 @@ class EventHook {
   std::optional<rlimit> open_files_;
   Counts counts_;
   std::deque<Waiting> waiting_;
-  std::unique_ptr<HookRun> current_;
-  std::vector<std::unique_ptr<HookRun>> lingering_;  ///< their command has ended, something of theirs lives
+  std::unique_ptr<CommandRun> current_;
+  std::vector<std::unique_ptr<CommandRun>>
+      lingering_;  ///< their command has ended, something of theirs lives
   std::uint64_t current_seq_ = 0;
   std::string last_outcome_;  ///< "" while all is well, else what was logged
   bool dropping_ = false;     ///< that events are dropped has been logged

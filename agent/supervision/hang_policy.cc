@@ -1,6 +1,7 @@
 #include "agent/supervision/hang_policy.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace codex {
 
@@ -19,12 +20,35 @@ constexpr int kTimesHealed = 3;
 constexpr int kHandlerProbes = 2;
 constexpr std::size_t kMostRemembered = 256;
 
-struct Rule {
-  Duration floor;
-  HangAction action;
-};
+HangAction action_of(HangReaction reaction) {
+  switch (reaction) {
+    case HangReaction::kRestart:
+      return HangAction::kRestart;
+    case HangReaction::kReport:
+      return HangAction::kReport;
+    case HangReaction::kContinue:
+      return HangAction::kContinue;
+  }
+  return HangAction::kReport;
+}
 
-Rule rule_of(HangClass hang) {
+}  // namespace
+
+std::string_view to_string(HangAction action) {
+  switch (action) {
+    case HangAction::kNone:
+      return "none";
+    case HangAction::kReport:
+      return "report";
+    case HangAction::kContinue:
+      return "continue";
+    case HangAction::kRestart:
+      return "restart";
+  }
+  return "";
+}
+
+HangPolicy::Rule HangPolicy::usual_rule(HangClass hang) {
   switch (hang) {
     case HangClass::kStopped:
       return {seconds(1), HangAction::kContinue};
@@ -52,20 +76,14 @@ Rule rule_of(HangClass hang) {
   return {Duration{0}, HangAction::kReport};
 }
 
-}  // namespace
-
-std::string_view to_string(HangAction action) {
-  switch (action) {
-    case HangAction::kNone:
-      return "none";
-    case HangAction::kReport:
-      return "report";
-    case HangAction::kContinue:
-      return "continue";
-    case HangAction::kRestart:
-      return "restart";
-  }
-  return "";
+HangPolicy::Rule HangPolicy::rule_of(HangClass hang) const {
+  Rule rule = usual_rule(hang);
+  const auto found = rules_.find(hang);
+  if (rule.action == HangAction::kRestart && !may_restart_) rule.action = HangAction::kReport;
+  if (found == rules_.end()) return rule;
+  if (found->second.action) rule.action = action_of(*found->second.action);
+  if (found->second.after) rule.floor = *found->second.after;
+  return rule;
 }
 
 int HangPolicy::vain_restarts(HangClass hang, TimePoint now) const {
@@ -87,25 +105,30 @@ Duration HangPolicy::patience(HangClass hang, TimePoint now) const {
   return std::min(patience, kMostDoubled);
 }
 
-HangPolicy::Decision HangPolicy::on_confirmed(const HangVerdict& verdict, TimePoint now) {
+HangPolicy::Decision HangPolicy::plan(const HangVerdict& verdict, TimePoint now) const {
   Decision decision;
   if (!verdict.hang) return decision;
+  decision.action = rule_of(*verdict.hang).action;
+  decision.patience = patience(*verdict.hang, now);
+  decision.restarts_that_did_not_help = vain_restarts(*verdict.hang, now);
+  if (continued_at_ && acted_on_ == verdict.hang) {
+    decision.action = may_restart_ ? HangAction::kRestart : HangAction::kReport;
+    decision.patience = *continued_at_ + kContinueTakes;
+  }
+  if (verdict.debugger) decision.action = HangAction::kReport;
+  return decision;
+}
+
+HangPolicy::Decision HangPolicy::on_confirmed(const HangVerdict& verdict, TimePoint now) {
+  if (!verdict.hang) return {};
   const auto hang = *verdict.hang;
   if (acted_on_ != hang) {
     acted_on_ = hang;
     acted_ = HangAction::kNone;
     continued_at_.reset();
   }
-  decision.patience = patience(hang, now);
-  decision.restarts_that_did_not_help = vain_restarts(hang, now);
-
-  auto action = rule_of(hang).action;
-  if (continued_at_) {
-    action = HangAction::kRestart;
-    decision.patience = *continued_at_ + kContinueTakes;
-  }
-  if (action == HangAction::kRestart && !may_restart_) action = HangAction::kReport;
-  if (verdict.debugger) action = HangAction::kReport;
+  Decision decision = plan(verdict, now);
+  const auto action = std::exchange(decision.action, HangAction::kNone);
   const bool agreed = hang != HangClass::kHandler || verdict.probe_failures >= kHandlerProbes ||
                       action == HangAction::kReport;
   // A report does not wait for the floor of a restart that will not come.

@@ -3,9 +3,11 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string_view>
 
+#include "agent/config/config.h"
 #include "agent/os/clock.h"
 #include "probes/hang_detector.h"
 
@@ -22,9 +24,10 @@ std::string_view to_string(HangAction action);  ///< "none" "report" "continue" 
 
 /// Decides when a confirmed hang has lasted long enough to act, and how. Pure. One for each backend.
 ///
-/// Each class has a floor. Above it, patience is three times the longest hang of the last hour that healed
-/// itself, at most a minute. It doubles each time the same class returns within ten minutes of a restart that
-/// it had caused: that restart did not help. While a debugger is attached nothing is done.
+/// Each class has a floor and an action; both can be configured. Above it, patience is three times the
+/// longest hang of the last hour that healed itself, at most a minute. It doubles each time the same class
+/// returns within ten minutes of a restart that it had caused: that restart did not help. While a debugger is
+/// attached nothing is done.
 ///
 ///   class                                     floor    then
 ///   stopped                                   1 s      continue; restart if it is still stopped 5 s later
@@ -36,8 +39,10 @@ std::string_view to_string(HangAction action);  ///< "none" "report" "continue" 
 ///   db_wait disk_wait upstream starved paused -        report: a restart brings nothing of that back
 class HangPolicy {
  public:
-  /// `may_restart`: false turns every restart into a report.
-  explicit HangPolicy(bool may_restart) : may_restart_(may_restart) {}
+  /// `may_restart`: false turns every restart into a report. `rules`: what is to be otherwise for single
+  /// classes; they are above `may_restart`, too.
+  explicit HangPolicy(bool may_restart, std::map<HangClass, HangRule> rules = {})
+      : may_restart_(may_restart), rules_(std::move(rules)) {}
 
   struct Decision {
     HangAction action = HangAction::kNone;
@@ -58,6 +63,9 @@ class HangPolicy {
   /// How long a hang of this class may last at present.
   [[nodiscard]] Duration patience(HangClass hang, TimePoint now) const;
 
+  /// What would be done next about this hang, and when its clock shows `patience`.
+  [[nodiscard]] Decision plan(const HangVerdict& verdict, TimePoint now) const;
+
  private:
   struct Healed {
     TimePoint at;
@@ -67,9 +75,16 @@ class HangPolicy {
     HangClass hang;
     TimePoint at;
   };
+  struct Rule {
+    Duration floor;
+    HangAction action;
+  };
+  [[nodiscard]] static Rule usual_rule(HangClass hang);
+  [[nodiscard]] Rule rule_of(HangClass hang) const;
   [[nodiscard]] int vain_restarts(HangClass hang, TimePoint now) const;
 
   bool may_restart_;
+  std::map<HangClass, HangRule> rules_;
   std::deque<Healed> healed_;
   std::deque<Restarted> restarted_;
   std::optional<HangClass> acted_on_;

@@ -13,8 +13,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr Duration kHalfWay = milliseconds(400);  // to a confirmed loop hang
 constexpr Duration kStartPeriod = milliseconds(500);
-constexpr Duration kSlept = milliseconds(50);  // the two clocks are not read at the same instant
+constexpr Duration kStartWaits = std::chrono::seconds(2);  // a start that gets on has no time to be asked
+constexpr Duration kSlept = milliseconds(50);              // the two clocks are not read at the same instant
 constexpr Duration kAccuracy = milliseconds(5);
 
 Duration read_clock(clockid_t id) {
@@ -32,17 +34,25 @@ std::uint64_t io_calls_of(pid_t pid) {
 
 }  // namespace
 
-HangWatch::HangWatch(EventLoop& loop, bool may_restart, std::function<std::vector<ProcStat>()> members,
+HangWatch::HangWatch(EventLoop& loop, HangPolicy policy, std::function<std::vector<ProcStat>()> members,
                      Events events)
     : loop_(loop),
       members_(std::move(members)),
       events_(std::move(events)),
-      policy_(may_restart),
+      policy_(std::move(policy)),
       timer_(
           loop, "hang watch", [this] { look(); }, Priority::kNormal, kAccuracy) {}
 
-void HangWatch::watch_start() {
+/// Ports of databases: the usual ones, and the backend's own.
+std::set<std::uint16_t> HangWatch::database_ports(std::optional<std::uint16_t> own) {
+  auto ports = RequestWaits::usual_database_ports();
+  if (own) ports.insert(*own);
+  return ports;
+}
+
+void HangWatch::watch_start(std::optional<std::uint16_t> database_port) {
   stop();
+  start_waits_ = std::make_unique<StartupWaits>(database_ports(database_port));
   started_ = loop_.now();
   looked_at_start_ = {};
   http_ = database_ = Probing{};
@@ -59,9 +69,8 @@ void HangWatch::watch(const ProcessId& server, const std::string& address, std::
   tell_over(now, false);
   detector_.forget();
   policy_.on_new_process();
-  auto databases = RequestWaits::usual_database_ports();
-  if (database_port) databases.insert(*database_port);
-  observer_ = std::make_unique<HangObserver>(server, address, port, std::move(databases));
+  start_waits_.reset();
+  observer_ = std::make_unique<HangObserver>(server, address, port, database_ports(database_port));
   server_ = server;
   host_slept();
   timer_.arm_after(kPeriod);
@@ -71,6 +80,7 @@ void HangWatch::stop() {
   timer_.disarm();
   tell_over(loop_.now(), false);
   observer_.reset();
+  start_waits_.reset();
   server_.reset();
   started_.reset();
   detector_.forget();
@@ -108,12 +118,14 @@ StartupView HangWatch::look_at_start(TimePoint now) {
   StartupView view;
   view.since_start = now - *started_;
   view.output_bytes = output_bytes_;
-  for (const auto& member : members_()) {
+  const auto members = members_();
+  for (const auto& member : members) {
     view.cpu_ticks += member.user_ticks + member.system_ticks;
     // What an ended child did is its parent's, so that the sum does not fall.
     view.cpu_ticks += static_cast<std::uint64_t>(member.user_ticks_children + member.system_ticks_children);
     view.io_calls += io_calls_of(member.pid);
   }
+  if (view.since_start >= kStartWaits && start_waits_) view.waits_for = start_waits_->look(members, now);
   return view;
 }
 
@@ -157,6 +169,10 @@ void HangWatch::tell(const HangVerdict& verdict, TimePoint now) {
     if (!timer_.armed()) return;
   }
   told_.last = verdict;
+  if (!std::exchange(told_.half_way, told_.half_way || now - told_.since >= kHalfWay) && told_.half_way &&
+      verdict.state == State::kSuspect) {
+    events_.half_way(verdict);
+  }
   if (verdict.state != State::kConfirmed) return;
   if (told_.state != State::kConfirmed || told_.hang != verdict.hang) {
     told_.state = State::kConfirmed;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -13,6 +14,7 @@
 #include "probes/hang_detector.h"
 #include "probes/hang_observer.h"
 #include "probes/probe.h"
+#include "probes/startup_waits.h"
 
 namespace codex {
 
@@ -24,6 +26,7 @@ class HangWatch {
   /// the other; they may call stop() and watch().
   struct Events {
     std::function<void(const HangVerdict&)> suspected;  ///< ask the HTTP probe now: its answer is a vote
+    std::function<void(const HangVerdict&)> half_way;  ///< still suspected: a look now, to compare with later
     std::function<void(const HangVerdict&)>
         confirmed;  ///< the moment for evidence; again when the class changes
     std::function<void(const HangVerdict&, const HangPolicy::Decision&)> act;  ///< never with kNone
@@ -33,10 +36,12 @@ class HangWatch {
   };
 
   /// `members`: the live processes of the backend's tree; asked twice a second while it starts.
-  HangWatch(EventLoop& loop, bool may_restart, std::function<std::vector<ProcStat>()> members, Events events);
+  HangWatch(EventLoop& loop, HangPolicy policy, std::function<std::vector<ProcStat>()> members,
+            Events events);
 
   /// A start begins: until watch(), the tree is watched for signs of life.
-  void watch_start();
+  /// `database_port` as in watch().
+  void watch_start(std::optional<std::uint16_t> database_port);
 
   /// `server` listens now; `address` as in Listener. The same process again changes nothing.
   void watch(const ProcessId& server, const std::string& address, std::uint16_t port,
@@ -52,6 +57,10 @@ class HangWatch {
   void note_output(std::uint64_t bytes) { output_bytes_ += bytes; }
 
   [[nodiscard]] const HangVerdict& verdict() const { return detector_.verdict(); }
+  [[nodiscard]] std::map<HangClass, int> votes() const { return detector_.votes(); }
+  [[nodiscard]] HangSignals signals() const { return watching() ? detector_.signals() : HangSignals{}; }
+  /// What will be done about the present hang, and when its clock shows `patience`.
+  [[nodiscard]] HangPolicy::Decision plan() const { return policy_.plan(detector_.verdict(), loop_.now()); }
   /// CPU time that all looks together took.
   [[nodiscard]] Duration spent() const { return spent_; }
   [[nodiscard]] bool watching() const { return timer_.armed(); }
@@ -67,6 +76,7 @@ class HangWatch {
   void look();
   HangObservation observe(TimePoint now);
   StartupView look_at_start(TimePoint now);
+  static std::set<std::uint16_t> database_ports(std::optional<std::uint16_t> own);
   [[nodiscard]] static ProbeFact fact(const Probing& probing, TimePoint now);
   void tell(const HangVerdict& verdict, TimePoint now);
   void tell_over(TimePoint now, bool healed);
@@ -81,6 +91,7 @@ class HangWatch {
   std::unique_ptr<HangObserver> observer_;
   std::optional<TimePoint> started_;  ///< while it starts
   TimePoint looked_at_start_{};
+  std::unique_ptr<StartupWaits> start_waits_;
   Probing http_, database_;
   std::uint64_t output_bytes_ = 0;
   Duration spent_{0};
@@ -88,6 +99,7 @@ class HangWatch {
   struct Told {
     HangVerdict::State state = HangVerdict::State::kHealthy;
     std::optional<HangClass> hang;
+    bool half_way = false;
     HangVerdict last;
     TimePoint since{};
   } told_;

@@ -116,6 +116,23 @@ TEST(StatusText, AHangIsShownWithItsClass) {
   EXPECT_NE(text.find("  ❌ Hang: spin, since soon, parse() at app.js:7\n"), std::string::npos) << text;
 }
 
+TEST(StatusText, AHangSaysWhereItIsAndWhatComesNext) {
+  const auto hang = [](const std::string& rest) {
+    return render(
+        one(R"("name":"codex","state":"hung","hang":{"class":"spin","lasted_seconds":4.2,)" + rest + "}"));
+  };
+  EXPECT_THAT(hang(R"("where":"slowQuery (server.js:12)", "detail"
+                   : "runs", "action"
+                   : "restart", "due_in_seconds" : 0.8, "evidence"
+                   : "20261126T114233.482Z-codex") "),
+              ::testing::HasSubstr(
+                  "  ❌ Hang: spin for 4.20 s, in slowQuery (server.js:12), runs; restart in 800.0 ms\n"
+                  "     codex-agent evidence 20261126T114233.482Z-codex\n"));
+  EXPECT_THAT(hang(R"("action":"restart","due_in_seconds":0)"), ::testing::HasSubstr("; restart is due\n"));
+  EXPECT_THAT(hang(R"("action":"report","due_in_seconds":null)"),
+              ::testing::HasSubstr("; a restart would not help"));
+}
+
 TEST(StatusText, WhatTheProbeCouldNotAskIsNeitherGoodNorBad) {
   const std::string text = render(one(
       R"("name":"codex","state":"running","probes":[

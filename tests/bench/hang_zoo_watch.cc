@@ -64,7 +64,7 @@ class Zoo {
       : options_(options),
         curl_(loop_),
         watch_(
-            loop_, true, [this] { return descendants_of({options_.root}); }, events()),
+            loop_, HangPolicy(true), [this] { return descendants_of({options_.root}); }, events()),
         listener_timer_(loop_, "listener", [this] { find_listener(); }),
         http_timer_(loop_, "http", [this] { ask(); }),
         input_(loop_, "input", STDIN_FILENO, EPOLLIN, [this](std::uint32_t) { read_input(); }) {
@@ -76,7 +76,7 @@ class Zoo {
       spec.url = Secret("http://127.0.0.1:" + std::to_string(options.port) + options.health);
       probe_ = make_probe(spec, ProbeContext{loop_, worker_, sock_diag_, redactor_, curl_, {}});
     }
-    if (options.start) watch_.watch_start();
+    if (options.start) watch_.watch_start(options.database_port);
     find_listener();
     ask();
   }

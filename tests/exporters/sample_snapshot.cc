@@ -94,6 +94,8 @@ BackendSnapshot backend() {
   backend.exit_causes = {{"oom_kill", 1}};
   backend.hangs = {{"db_wait", 0}, {"spin", 2}};
   backend.hang_duration.observe(7.5);
+  backend.hang_detection_delay.observe(0.8);
+  backend.hang_signals = {{"accept_queue", 1}, {"event_loop", 0}};
   backend.hang_watch_cpu_seconds = 12.5;
   backend.next_attempt = at(30);
   backend.restart_budget = 4;
@@ -135,6 +137,7 @@ Snapshot sample_snapshot() {
   snapshot.agent.collect_errors = {{"proc_io", 2}, {"proc_stat", 0}};
   snapshot.agent.log_messages = counts_of(kLogLevels, 60);
   snapshot.agent.event_hook_runs = counts_of(kEventHookResults, 70);
+  snapshot.agent.evidence = counts_of(kEvidenceResults, 80);
   snapshot.backends = {backend()};
   snapshot.loop.lag_counts = {100, 5, 1, 0, 0, 0, 0, 0, 1};
   snapshot.loop.lag_sum_seconds = 6.5;

@@ -119,11 +119,22 @@ TEST(StatusDocument, NoBackendIsAnEmptyArray) {
 
 TEST(StatusDocument, ShowsAHang) {
   Snapshot snapshot = sample_snapshot();
-  snapshot.backends[0].hang = HangSnapshot{"spin", WallTime{}, "main thread runs for 12 s"};
+  HangSnapshot hang{"spin",   WallTime{}, "main thread runs for 12 s", "slowQuery (server.js:12)",
+                    "the-id", "restart"};
+  hang.due = WallTime{} + std::chrono::seconds(5);
+  hang.lasted_seconds = 4.2;
+  hang.due_in_seconds = 0.8;
+  snapshot.backends[0].hang = hang;
   EXPECT_EQ(Json::parse(render_status(snapshot))["backends"][0]["hang"],
             (Json{{"class", "spin"},
                   {"since", "1970-01-01T00:00:00.000Z"},
-                  {"detail", "main thread runs for 12 s"}}));
+                  {"lasted_seconds", 4.2},
+                  {"detail", "main thread runs for 12 s"},
+                  {"where", "slowQuery (server.js:12)"},
+                  {"action", "restart"},
+                  {"due_at", "1970-01-01T00:00:05.000Z"},
+                  {"due_in_seconds", 0.8},
+                  {"evidence", "the-id"}}));
 }
 
 TEST(StatusDocument, InvalidUtf8AndNanDoNotStopIt) {

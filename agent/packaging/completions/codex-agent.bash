@@ -40,13 +40,13 @@ _codex_agent() {
     esac
   done
   if [[ -z $verb ]]; then
-    words='run start stop restart status check logs events ports stack config shutdown completion -C --config --version --help'
+    words='run start stop restart status check logs events ports stack evidence config shutdown completion -C --config --version --help'
   elif [[ $current == -* ]]; then
     case $verb in
       start | stop | restart) words='--no-wait --timeout --json' ;;
       run) words='--replace --background' ;;
       shutdown) words='--timeout --json' ;;
-      status | check | ports | stack | config) words='--json' ;;
+      status | check | ports | stack | evidence | config) words='--json' ;;
       logs) words='--follow --lines' ;;
       events) words='--follow --lines --json' ;;
     esac
@@ -54,6 +54,7 @@ _codex_agent() {
   else
     case $verb in
       start | stop | restart | status | check | ports | stack | logs) words=$(_codex_agent_names) ;;
+      evidence) words='latest' ;;
       config) words='check show' ;;
       completion) words='bash zsh fish' ;;
     esac

@@ -27,6 +27,7 @@ _codex_agent() {
     'events:what happened to the backends'
     'ports:who listens on the ports'
     'stack:where the JavaScript of the backends is right now'
+    'evidence:what was kept of hangs'
     'config:check or show the configuration'
     'shutdown:stop all backends and end the agent'
     'completion:print the completion script of a shell'
@@ -68,6 +69,7 @@ _codex_agent() {
       _arguments '(-f --follow)'{-f,--follow}'[go on with new events]' \
         '(-n --lines)'{-n,--lines}'[how many events]:number:' $json
       ;;
+    evidence) _arguments $json '1:incident:(latest)' ;;
     config) _arguments $json '1:action:(check show)' ;;
     completion) _arguments '1:shell:(bash zsh fish)' ;;
   esac

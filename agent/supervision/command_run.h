@@ -10,15 +10,16 @@
 
 namespace codex {
 
-/// Environment variable that marks the processes of an event hook; its value is AGENT_ID/SEQ/1. It is not the
+/// Environment variable that marks the processes of such a run; its value is AGENT_ID/RUN/1. It is not the
 /// backends' kTokenVariable, so that no backend takes them for its own.
-inline constexpr const char* kHookVariable = "CODEX_AGENT_HOOK";
+inline constexpr const char* kRunVariable = "CODEX_AGENT_HOOK";
 
-/// One run of the event hook: the command with a document on its stdin, and whatever came of it. Loop thread.
+/// One run of a command with a document on its stdin, and whatever came of it: an event hook, a look at a
+/// hang. Loop thread.
 ///
 /// Passive: the owner reports exits and calls follow() when due() has come. What lives at the deadline,
 /// the command or processes that it left behind, gets SIGTERM and a second later SIGKILL.
-class HookRun {
+class CommandRun {
  public:
   struct Result {
     enum class Outcome { kSuccess, kFailure, kTimeout };
@@ -27,10 +28,10 @@ class HookRun {
     std::string output;  ///< the last lines of its stderr, without secrets
   };
 
-  /// Starts it. `request` needs no descriptors. Never throws for a command that cannot be started: that is a
-  /// result.
-  HookRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request, const std::string& document,
-          const std::string& token_prefix, Duration time_limit);
+  /// Starts it. `request` needs no descriptors; its stdout goes where it says, or nowhere. Never throws for a
+  /// command that cannot be started: that is a result.
+  CommandRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request, const std::string& document,
+             const std::string& token_prefix, Duration time_limit);
 
   /// The reaper's report.
   bool on_reaped(pid_t pid, const ExitStatus& status) { return tree_.on_reaped(pid, status); }

@@ -1,4 +1,4 @@
-#include "agent/supervision/hook_run.h"
+#include "agent/supervision/command_run.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -29,7 +29,7 @@ constexpr int kMostReads = 8;  // More than a pipe holds.
 
 /// A file that lives in memory only, at its beginning: reading it never waits, whoever else sleeps.
 UniqueFd file_with(const std::string& document) {
-  UniqueFd file(check("memfd_create", ::memfd_create("codex-agent-event", MFD_CLOEXEC)));
+  UniqueFd file(check("memfd_create", ::memfd_create("codex-agent-stdin", MFD_CLOEXEC)));
   for (std::size_t written = 0; written < document.size();) {
     written += static_cast<std::size_t>(
         check("write", ::write(file.get(), document.data() + written, document.size() - written)));
@@ -46,8 +46,8 @@ std::string describe(const ExitStatus& status) {
 
 }  // namespace
 
-HookRun::HookRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request, const std::string& document,
-                 const std::string& token_prefix, Duration time_limit)
+CommandRun::CommandRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request,
+                       const std::string& document, const std::string& token_prefix, Duration time_limit)
     : loop_(loop),
       redactor_(redactor),
       time_limit_(time_limit),
@@ -55,7 +55,7 @@ HookRun::HookRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request
       tree_(loop, token_prefix, false,
             {[] {}, [this](const SpawnError& error) { settle(Result::Outcome::kFailure, error.message); },
              [this](const ExitStatus& status) { ended(status); }},
-            kHookVariable) {
+            kRunVariable) {
   try {
     start(std::move(request), document);
   } catch (const SpawnError& error) {
@@ -65,26 +65,26 @@ HookRun::HookRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request
   }
 }
 
-void HookRun::start(SpawnRequest request, const std::string& document) {
+void CommandRun::start(SpawnRequest request, const std::string& document) {
   const UniqueFd in = file_with(document);
   const UniqueFd null(check("open /dev/null", ::open("/dev/null", O_WRONLY | O_CLOEXEC)));
   std::array<int, 2> ends{};
   check("pipe2", ::pipe2(ends.data(), O_CLOEXEC));
   stderr_ = UniqueFd(ends[0]);
   const UniqueFd err(ends[1]);
-  // Ours alone: the hook's end is another open file description and blocks as programs expect.
+  // Ours alone: the command's end is another open file description and blocks as programs expect.
   check("fcntl", ::fcntl(stderr_.get(), F_SETFL, O_NONBLOCK));
   request.stdin_fd = in.get();
-  request.stdout_fd = null.get();
+  if (request.stdout_fd < 0) request.stdout_fd = null.get();
   request.stderr_fd = err.get();
   stderr_watch_ = FdWatch(
-      loop_, "event hook stderr", stderr_.get(), EPOLLIN, [this](std::uint32_t) { read_stderr(); },
+      loop_, "command stderr", stderr_.get(), EPOLLIN, [this](std::uint32_t) { read_stderr(); },
       Priority::kLow);
   tree_.spawn(std::move(request), 1);
 }
 
 /// False if there is nothing now.
-bool HookRun::read_stderr() {
+bool CommandRun::read_stderr() {
   if (!stderr_) return false;
   std::array<char, 16384> buffer;
   const ssize_t n = ::read(stderr_.get(), buffer.data(), buffer.size());
@@ -101,7 +101,7 @@ bool HookRun::read_stderr() {
   return true;
 }
 
-void HookRun::follow(TimePoint now) {
+void CommandRun::follow(TimePoint now) {
   if (now < due_) return;
   switch (phase_) {
     case Phase::kRunning:
@@ -122,7 +122,7 @@ void HookRun::follow(TimePoint now) {
   }
 }
 
-void HookRun::kill(TimePoint now) {
+void CommandRun::kill(TimePoint now) {
   if (phase_ == Phase::kKilled) return;
   timed_out_ = !result_;
   tree_.kill_all();
@@ -131,7 +131,7 @@ void HookRun::kill(TimePoint now) {
   due_ = now + kKillAgain;
 }
 
-void HookRun::ended(const ExitStatus& status) {
+void CommandRun::ended(const ExitStatus& status) {
   for (int i = 0; i < kMostReads && read_stderr(); ++i) {
   }
   if (timed_out_) return settle(Result::Outcome::kTimeout, "it did not end in time");
@@ -139,11 +139,11 @@ void HookRun::ended(const ExitStatus& status) {
   settle(good ? Result::Outcome::kSuccess : Result::Outcome::kFailure, good ? "" : describe(status));
 }
 
-void HookRun::settle(Result::Outcome outcome, std::string why) {
+void CommandRun::settle(Result::Outcome outcome, std::string why) {
   if (!result_) result_ = Result{outcome, redactor_.safe(why, 512), last_lines()};
 }
 
-std::string HookRun::last_lines() const {
+std::string CommandRun::last_lines() const {
   std::string_view text = tail_;
   // A secret that is there by half would not be known for one: only whole lines, and no beginning of one.
   if (tail_is_cut_) text.remove_prefix(std::min(text.find('\n'), text.size()));

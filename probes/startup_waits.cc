@@ -1,0 +1,55 @@
+#include "probes/startup_waits.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "agent/os/display_text.h"
+#include "probes/process_directory.h"
+#include "probes/syscall_names.h"
+#include "probes/thread_files.h"
+
+namespace codex {
+
+namespace {
+
+/// The youngest process is the one that the start has got to.
+std::string look_at_youngest(const std::vector<ProcStat>& members) {
+  const auto youngest =
+      std::max_element(members.begin(), members.end(),
+                       [](const ProcStat& a, const ProcStat& b) { return a.start_ticks < b.start_ticks; });
+  if (youngest == members.end()) return "";
+  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const ProcessDirectory process(proc.get(), youngest->pid);
+  ThreadView main;
+  if (!process || !ThreadFiles(process, youngest->pid).look(main)) return "";
+  // An event loop says nothing; a thread that runs waits for nobody.
+  if (main.waits_in == WaitKind::kEpoll || main.state == 'R') return "";
+  return escape_for_display(youngest->comm, 32) + ", which is in " + describe_wait(main);
+}
+
+}  // namespace
+
+std::string StartupWaits::look_at_connections(const std::vector<ProcStat>& members, TimePoint now) {
+  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::set<std::uint64_t> inodes;
+  for (const auto& member : members) {
+    const ProcessDirectory process(proc.get(), member.pid);
+    if (process) inodes.merge(process.socket_inodes());
+  }
+  waits_.begin_look(now);
+  for (const bool ipv6 : {false, true}) {
+    sockets_.walk(ipv6, TcpSockets::Which::kConnections,
+                  [&](const TcpSocket& socket) { waits_.see(socket, inodes); });
+  }
+  const auto view = waits_.finish_look(true);
+  if (view.database.waiting > 0) return "the database at " + view.database_address;
+  return view.upstream.waiting > 0 ? view.upstream_address : "";
+}
+
+std::string StartupWaits::look(const std::vector<ProcStat>& members, TimePoint now) {
+  std::string what = look_at_connections(members, now);
+  return what.empty() ? look_at_youngest(members) : what;
+}
+
+}  // namespace codex
