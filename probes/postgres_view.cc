@@ -2,6 +2,7 @@
 
 #include <poll.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <future>
 #include <sstream>
@@ -10,6 +11,7 @@
 
 #include "probes/postgres_hosts.h"
 #include "probes/postgres_session.h"
+#include "probes/trouble.h"
 
 namespace codex {
 
@@ -45,7 +47,12 @@ PostgresClient client_of(const std::vector<std::string>& row) {
   return client;
 }
 
-PostgresView ask(PostgresSettings settings, TimePoint deadline) {
+std::string silence(Duration limit) {
+  return "no answer within " + in_words(limit);
+}
+
+PostgresView ask(PostgresSettings settings, Duration limit) {
+  const TimePoint deadline = Clock::now() + limit;
   PostgresView view;
   std::vector<Resolution> found;
   for (const auto& host : settings.hosts) found.push_back(resolve_if_needed(host));
@@ -59,7 +66,7 @@ PostgresView ask(PostgresSettings settings, TimePoint deadline) {
     pollfd line{session.socket(), static_cast<short>(wait == PostgresSession::Wait::kRead ? POLLIN : POLLOUT),
                 0};
     if (left <= milliseconds(0) || ::poll(&line, 1, static_cast<int>(left.count())) == 0)
-      return {"no answer in time", {}};
+      return {silence(limit), {}};
   }
   if (session.finding().outcome != Outcome::kSuccess) view.error = session.finding().text;
   for (const auto& row : session.rows()) {
@@ -71,14 +78,10 @@ PostgresView ask(PostgresSettings settings, TimePoint deadline) {
 }  // namespace
 
 PostgresView look_at_postgres(const PostgresSettings& settings, Duration limit) {
-  std::packaged_task<PostgresView()> task(
-      [settings, deadline = Clock::now() + limit] { return ask(settings, deadline); });
+  std::packaged_task<PostgresView()> task([settings, limit] { return ask(settings, limit); });
   auto answer = task.get_future();
   std::thread(std::move(task)).detach();
-  if (answer.wait_for(limit) != std::future_status::ready)
-    return {
-        "no answer within " + std::to_string(std::chrono::duration_cast<milliseconds>(limit).count()) + " ms",
-        {}};
+  if (answer.wait_for(limit) != std::future_status::ready) return {silence(limit), {}};
   try {
     return answer.get();
   } catch (const std::exception& e) {

@@ -14,8 +14,8 @@ void note_waiting(WaitingSockets& sockets, Duration age) {
   sockets.oldest = std::max(sockets.oldest, age);
 }
 
-void note_answer(WaitingSockets& sockets, Duration age) {
-  sockets.last_answer = sockets.last_answer ? std::min(*sockets.last_answer, age) : age;
+void note_answer(std::optional<Duration>& last_answer, Duration age) {
+  last_answer = last_answer ? std::min(*last_answer, age) : age;
 }
 
 }  // namespace
@@ -34,6 +34,8 @@ void RequestWaits::begin_look(TimePoint now) {
   waiting_now_.clear();
   opening_now_.clear();
   received_now_.clear();
+  database_answer_.reset();
+  upstream_answer_.reset();
 }
 
 void RequestWaits::see(const TcpSocket& socket, const std::set<std::uint64_t>& own_inodes) {
@@ -48,7 +50,7 @@ void RequestWaits::see(const TcpSocket& socket, const std::set<std::uint64_t>& o
 void RequestWaits::see_server(const TcpSocket& socket) {
   auto& server = view_.server;
   ++server.connections;
-  if (socket.bytes_sent > 0) note_answer(server, socket.since_sent);
+  if (socket.bytes_sent > 0) note_answer(server.last_answer, socket.since_sent);
   const bool waits =
       socket.bytes_received > 0 && (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
   if (waits) {
@@ -70,10 +72,15 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
                                  (socket.bytes_received == 0 || socket.since_sent < socket.since_received));
   // What came in before a query was sent is an answer only on a connection that had been open before: a new
   // one hears the server's greeting first.
-  received_now_[socket.cookie] = socket.bytes_received;
   const auto known = received_.find(socket.cookie);
-  const bool grew = known != received_.end() && socket.bytes_received > known->second;
-  if (socket.bytes_received > 0 && (!waits || grew)) note_answer(sockets, socket.since_received);
+  const bool is_known = known != received_.end();
+  const bool grew = is_known && socket.bytes_received > known->second.bytes;
+  const bool only_greeted = !grew && (is_known ? known->second.only_greeted : looked_outside_);
+  received_now_[socket.cookie] = {socket.bytes_received, only_greeted};
+  if (socket.bytes_received > 0 && (!waits || grew)) {
+    note_answer(sockets.last_answer, socket.since_received);
+    if (!only_greeted) note_answer(database ? database_answer_ : upstream_answer_, socket.since_received);
+  }
   if (!waits) return;
   auto age = socket.since_sent;
   if (opening) {
@@ -94,6 +101,10 @@ RequestView RequestWaits::finish_look(bool outgoing) {
   if (outgoing) {
     opening_ = std::exchange(opening_now_, {});
     received_ = std::exchange(received_now_, {});
+    looked_outside_ = true;
+    // A server may go on greeting while it answers no query.
+    if (view_.database.waiting > 0) view_.database.last_answer = database_answer_;
+    if (view_.upstream.waiting > 0) view_.upstream.last_answer = upstream_answer_;
   }
   return view_;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -35,8 +36,16 @@ class RequestWaits {
   RequestView view_;
   TimePoint now_{};
   std::map<std::uint64_t, Duration> waiting_, waiting_now_;  ///< requests by cookie, before and in this look
-  std::map<std::uint64_t, std::uint64_t> received_, received_now_;  ///< bytes on outgoing connections
-  std::map<std::uint64_t, TimePoint> opening_, opening_now_;  ///< outgoing ones without an answer to SYN
+  /// What was received on an outgoing connection. One that was opened between two looks has told no more than
+  /// that somebody greeted it, until more comes.
+  struct Received {
+    std::uint64_t bytes = 0;
+    bool only_greeted = false;
+  };
+  std::map<std::uint64_t, Received> received_, received_now_;
+  bool looked_outside_ = false;
+  std::optional<Duration> database_answer_, upstream_answer_;  ///< as last_answer, greetings left out
+  std::map<std::uint64_t, TimePoint> opening_, opening_now_;   ///< outgoing ones without an answer to SYN
 };
 
 }  // namespace codex

@@ -15,10 +15,11 @@ namespace {
 
 /// The youngest process is the one that the start has got to.
 std::string look_at_youngest(const std::vector<ProcStat>& members) {
+  // Children come after their parents, and may have been born in the same tick.
   const auto youngest =
-      std::max_element(members.begin(), members.end(),
+      std::max_element(members.rbegin(), members.rend(),
                        [](const ProcStat& a, const ProcStat& b) { return a.start_ticks < b.start_ticks; });
-  if (youngest == members.end()) return "";
+  if (youngest == members.rend()) return "";
   const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   const ProcessDirectory process(proc.get(), youngest->pid);
   ThreadView main;

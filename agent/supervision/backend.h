@@ -120,6 +120,7 @@ class Backend {
   void take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment moment);
   void evidence_taken(const std::string& incident, const std::optional<EvidenceRecorder::Answer>& answer);
   void restart_hung();
+  [[nodiscard]] std::string next_step() const;
   [[nodiscard]] HangSnapshot hang_snapshot() const;
   void hang_due(const HangVerdict& verdict, const HangPolicy::Decision& decision);
   void hang_over(const HangVerdict& last, Duration lasted);

@@ -95,9 +95,9 @@ void Backend::hang_confirmed(const HangVerdict& verdict) {
   if (first) told.since = now - wall(verdict.clock);
   told.hang_class = hang_class;
   told.detail = services_.redactor.safe(verdict.why, kShownWhy);
-  told.action = to_string(plan.action);
+  told.action = lifecycle_.state() == State::kRunning ? to_string(plan.action) : "";
   told.due.reset();
-  if (plan.action != HangAction::kReport)
+  if (!told.action.empty() && plan.action != HangAction::kReport)
     told.due = now + wall(std::max(plan.patience - verdict.clock, Duration{0}));
   last_hang_ = std::move(told);
   const TimePoint loop_now = services_.loop.now();
@@ -111,6 +111,14 @@ void Backend::hang_confirmed(const HangVerdict& verdict) {
                             .str());
   take_evidence(verdict, EvidenceRequest::Moment::kConfirmed);
   follow_health();
+}
+
+std::string Backend::next_step() const {
+  // A start has its own time limit, and says then what it hung in.
+  if (lifecycle_.state() != State::kRunning) return "the time limit of the start";
+  const auto plan = hang_watch_.plan();
+  if (plan.action == HangAction::kReport) return "nothing: a restart would not help, or is not wanted";
+  return std::string(to_string(plan.action)) + " when it has lasted " + in_words(plan.patience);
 }
 
 void Backend::take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment moment) {
@@ -130,9 +138,7 @@ void Backend::take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment 
   request.why = verdict.why;
   for (const auto& [hang, count] : hang_watch_.votes()) request.votes.emplace_back(to_string(hang), count);
   request.since = now - wall(verdict.clock);
-  const auto plan = hang_watch_.plan();
-  request.next = to_string(plan.action);
-  if (plan.action != HangAction::kReport) request.next += " when it has lasted " + in_words(plan.patience);
+  request.next = next_step();
   request.output_file = config_.output_file;
   for (const auto& probe : config_.probes) {
     if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite"))

@@ -171,7 +171,7 @@ void HangWatch::tell(const HangVerdict& verdict, TimePoint now) {
   told_.last = verdict;
   if (!std::exchange(told_.half_way, told_.half_way || now - told_.since >= kHalfWay) && told_.half_way &&
       verdict.state == State::kSuspect) {
-    events_.half_way(verdict);
+    if (events_.half_way) events_.half_way(verdict);
   }
   if (verdict.state != State::kConfirmed) return;
   if (told_.state != State::kConfirmed || told_.hang != verdict.hang) {

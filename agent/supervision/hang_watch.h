@@ -26,7 +26,8 @@ class HangWatch {
   /// the other; they may call stop() and watch().
   struct Events {
     std::function<void(const HangVerdict&)> suspected;  ///< ask the HTTP probe now: its answer is a vote
-    std::function<void(const HangVerdict&)> half_way;  ///< still suspected: a look now, to compare with later
+    std::function<void(const HangVerdict&)>
+        half_way;  ///< still suspected: a look now, to compare with later; may be empty
     std::function<void(const HangVerdict&)>
         confirmed;  ///< the moment for evidence; again when the class changes
     std::function<void(const HangVerdict&, const HangPolicy::Decision&)> act;  ///< never with kNone

@@ -1,5 +1,6 @@
 #include "agent/cli/status_text.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "agent/cli/exit_code.h"
@@ -121,10 +122,8 @@ TEST(StatusText, AHangSaysWhereItIsAndWhatComesNext) {
     return render(
         one(R"("name":"codex","state":"hung","hang":{"class":"spin","lasted_seconds":4.2,)" + rest + "}"));
   };
-  EXPECT_THAT(hang(R"("where":"slowQuery (server.js:12)", "detail"
-                   : "runs", "action"
-                   : "restart", "due_in_seconds" : 0.8, "evidence"
-                   : "20261126T114233.482Z-codex") "),
+  EXPECT_THAT(hang(R"json("where":"slowQuery (server.js:12)","detail":"runs","action":"restart",
+                          "due_in_seconds":0.8,"evidence":"20261126T114233.482Z-codex")json"),
               ::testing::HasSubstr(
                   "  ❌ Hang: spin for 4.20 s, in slowQuery (server.js:12), runs; restart in 800.0 ms\n"
                   "     codex-agent evidence 20261126T114233.482Z-codex\n"));

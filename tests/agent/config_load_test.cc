@@ -170,6 +170,11 @@ stable_after = "30s"
 retry_interval = "0s"
 [backend.api.hang]
 action = "report"
+[backend.api.hang.spin]
+action = "restart"
+after = "20s"
+[backend.api.hang.stopped]
+action = "continue"
 [backend.api.probe.port]
 enabled = false
 [backend.api.probe.http]
@@ -228,6 +233,11 @@ url = "sqlite:archive.db"
   EXPECT_EQ(api.restart.stable_after, Duration(seconds(30)));
   EXPECT_EQ(api.restart.retry_interval, Duration(0));
   EXPECT_EQ(api.hang_action, HangReaction::kReport);
+  ASSERT_EQ(api.hang_rules.size(), 2U);
+  EXPECT_EQ(api.hang_rules.at(HangClass::kSpin).action, HangReaction::kRestart);
+  EXPECT_EQ(api.hang_rules.at(HangClass::kSpin).after, Duration(seconds(20)));
+  EXPECT_EQ(api.hang_rules.at(HangClass::kStopped).action, HangReaction::kContinue);
+  EXPECT_EQ(api.hang_rules.at(HangClass::kStopped).after, std::nullopt);
 
   EXPECT_EQ(probe(api, "port"), nullptr);
   const ProbeSpec* http = probe(api, "http");

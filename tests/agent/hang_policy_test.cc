@@ -118,5 +118,38 @@ TEST(HangPolicy, ManyVainRestartsKeepPatienceBounded) {
   EXPECT_EQ(policy.patience(HangClass::kSpin, kNow), minutes(10));
 }
 
+TEST(HangPolicy, ARuleChangesActionAndPatienceOfItsClassAlone) {
+  HangPolicy policy(true, {{HangClass::kSpin, {HangReaction::kReport, std::nullopt}},
+                           {HangClass::kDbWait, {HangReaction::kRestart, seconds(30)}},
+                           {HangClass::kFutex, {std::nullopt, seconds(2)}}});
+  EXPECT_EQ(action(policy, HangClass::kSpin, seconds(1)), HangAction::kReport);
+  EXPECT_EQ(action(policy, HangClass::kSpin, minutes(1)), HangAction::kNone);
+  EXPECT_EQ(action(policy, HangClass::kDbWait, seconds(29)), HangAction::kNone);
+  EXPECT_EQ(action(policy, HangClass::kDbWait, seconds(30)), HangAction::kRestart);
+  EXPECT_EQ(action(policy, HangClass::kFutex, seconds(2)), HangAction::kRestart);
+  EXPECT_EQ(action(policy, HangClass::kBlockedSyscall, seconds(4)), HangAction::kNone);
+}
+
+TEST(HangPolicy, ARuleIsAboveTheGeneralAction) {
+  HangPolicy policy(false, {{HangClass::kSpin, {HangReaction::kRestart, std::nullopt}}});
+  EXPECT_EQ(action(policy, HangClass::kSpin, seconds(5)), HangAction::kRestart);
+  EXPECT_EQ(action(policy, HangClass::kFutex, seconds(5)), HangAction::kReport);
+}
+
+TEST(HangPolicy, APlanTellsWhatWillBeDoneAndWhen) {
+  HangPolicy policy(true);
+  const auto spin = policy.plan(confirmed(HangClass::kSpin, seconds(1)), kNow);
+  EXPECT_EQ(spin.action, HangAction::kRestart);
+  EXPECT_EQ(spin.patience, seconds(5));
+  EXPECT_EQ(policy.plan(confirmed(HangClass::kDbWait, seconds(1)), kNow).action, HangAction::kReport);
+  EXPECT_EQ(policy.plan(confirmed(HangClass::kSpin, seconds(1), true), kNow).action, HangAction::kReport);
+  EXPECT_EQ(action(policy, HangClass::kStopped, seconds(1)), HangAction::kContinue);
+  const auto after = policy.plan(confirmed(HangClass::kStopped, seconds(2)), kNow);
+  EXPECT_EQ(after.action, HangAction::kRestart);
+  EXPECT_EQ(after.patience, seconds(6));
+  EXPECT_EQ(HangPolicy(false).plan(confirmed(HangClass::kSpin, seconds(1)), kNow).action,
+            HangAction::kReport);
+}
+
 }  // namespace
 }  // namespace codex

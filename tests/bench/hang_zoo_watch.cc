@@ -97,6 +97,7 @@ class Zoo {
           say("suspect", verdict);
           ask();
         },
+        {},
         [this](const HangVerdict& verdict) { say("confirm", verdict); },
         [this](const HangVerdict& verdict, const HangPolicy::Decision& decision) {
           say(("act " + std::string(to_string(decision.action))).c_str(), verdict);

@@ -119,8 +119,12 @@ TEST(StatusDocument, NoBackendIsAnEmptyArray) {
 
 TEST(StatusDocument, ShowsAHang) {
   Snapshot snapshot = sample_snapshot();
-  HangSnapshot hang{"spin",   WallTime{}, "main thread runs for 12 s", "slowQuery (server.js:12)",
-                    "the-id", "restart"};
+  HangSnapshot hang;
+  hang.hang_class = "spin";
+  hang.detail = "main thread runs for 12 s";
+  hang.where = "slowQuery (server.js:12)";
+  hang.evidence = "the-id";
+  hang.action = "restart";
   hang.due = WallTime{} + std::chrono::seconds(5);
   hang.lasted_seconds = 4.2;
   hang.due_in_seconds = 0.8;

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import urllib.request
 
 import psutil
@@ -160,3 +161,43 @@ def test_a_full_disk_costs_the_evidence_and_nothing_else(application):
     urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/loop", timeout=5).read()
     wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 60, "the restart")
     assert agent.metrics().value("codex_agent_evidence_captures_total", result="failure") >= 1
+
+
+DATABASE_APPLICATION = """
+const http = require('http');
+const { Pool } = require('pg');
+const pool = new Pool({ connectionString: process.env.DATABASE_URL });
+http.createServer(async (request, response) => {
+  if (request.url === '/update') await pool.query('UPDATE account SET balance = balance + 1 WHERE id = 1');
+  response.end('ok\\n');
+}).listen(Number(process.env.PORT), '127.0.0.1');
+"""
+
+
+def test_the_database_tells_who_blocks_whom(agent, postgres, node_modules):
+    postgres.sql_in("codex", "DROP TABLE IF EXISTS account; CREATE TABLE account(id int primary key, balance int);"
+                             " INSERT INTO account VALUES (1, 0); GRANT ALL ON account TO codex;"
+                             " GRANT pg_read_all_stats TO codex")
+    (agent.directory / ".env").write_text(f"DATABASE_URL={postgres.url}\n", encoding="ascii")
+    (agent.directory / "node_modules").symlink_to(node_modules)
+    (agent.directory / "app.js").write_text(DATABASE_APPLICATION, encoding="ascii")
+    agent.configure(["node", "app.js"], 'path = "/update"\ntimeout = "1s"\nfailure_threshold = 100\n')
+    agent.start()
+    with postgres.lock("codex", "SELECT * FROM account WHERE id = 1 FOR UPDATE"):
+        asking = [subprocess.Popen(["curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{agent.port}/update"])
+                  for _ in range(4)]
+        told = wait_until(lambda: (found := agent.backend()["hang"]) and found["evidence"] and found, 60,
+                          "the evidence")
+        assert told["class"] == "db_wait" and told["action"] == "report", evidence(agent, told["evidence"])
+        report = json.loads(evidence(agent, told["evidence"], "--json"))
+        clients = report["database"]["clients"]
+        waiting = [client for client in clients if client["ours"] and client["waits_for"].startswith("Lock: ")]
+        assert len(waiting) >= 4 and all("UPDATE account" in client["query"] for client in waiting)
+        [holder] = [client for client in clients if "FOR UPDATE" in client["query"]]
+        assert holder["state"] == "idle in transaction" and not holder["ours"]
+        assert any(holder["pid"] in client["blocked_by"] for client in waiting)
+        assert report["sockets"]["waiting"]["database"] >= 1
+        assert f"blocked by pid [{holder['pid']}]" in evidence(agent, told["evidence"])
+    for process in asking:
+        assert process.wait(timeout=30) == 0
+    assert agent.backend()["generation"] == 1

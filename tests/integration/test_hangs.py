@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import urllib.request
 
 import psutil
@@ -108,3 +109,21 @@ def test_a_short_block_is_no_reason_to_restart(application):
         server.resume()
         holds_for(lambda: agent.backend()["pid"] == before["pid"], 1, "the same process", interval=0.2)
     assert agent.backend()["restarts"]["total"] == 0
+
+
+@pytest.mark.parametrize("script,why", [
+    ("require('child_process').execSync('sleep 1000')", "sleep, which is in "),
+    ("require('fs').readFileSync('fifo')", "node, which is in openat"),
+    ("setInterval(() => {}, 1000)", "does nothing"),
+    ("require('net').connect(Number(process.env.SILENT), '127.0.0.1').write('hello')", "waits for 127.0.0.1:"),
+], ids=["a child", "a file", "nothing", "another server"])
+def test_a_start_that_is_stuck_says_in_what(agent, script, why):
+    os.mkfifo(agent.directory / "fifo")
+    (agent.directory / "app.js").write_text(script, encoding="ascii")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        agent.configure(["node", "app.js"], f'[backend.app.env]\nSILENT = "{silent.getsockname()[1]}"\n',
+                        start_timeout="60s")
+        agent.start("--no-wait")
+        told = wait_until(lambda: agent.backend()["hang"], 40, "the hang", interval=0.1)
+        assert told["class"] == "startup_stuck" and why in told["detail"], told
+        agent.stop()

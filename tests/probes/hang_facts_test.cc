@@ -164,6 +164,22 @@ TEST_F(RequestWaitsTest, TheGreetingOfANewConnectionIsNoAnswerToItsQuery) {
   EXPECT_EQ(look({query}).database.last_answer, milliseconds(520));
 }
 
+TEST_F(RequestWaitsTest, WhileAQueryWaitsTheGreetingOfAnotherConnectionIsNoAnswer) {
+  auto waiting = connection(50'000, 5432, seconds(3), seconds(4));
+  look({waiting});
+  auto other = connection(50'001, 5432, milliseconds(700), milliseconds(700));
+  EXPECT_FALSE(look({waiting, other}).database.last_answer) << "opened since the last look";
+  EXPECT_FALSE(look({waiting, other}).database.last_answer) << "nothing has come since";
+  other.bytes_received += 10;
+  EXPECT_EQ(look({waiting, other}).database.last_answer, milliseconds(700)) << "an answer";
+  EXPECT_EQ(look({waiting, other}).database.last_answer, milliseconds(700)) << "it stays one";
+}
+
+TEST_F(RequestWaitsTest, WithoutAWaitingQueryAGreetingShowsSinceWhenAllAreSilent) {
+  look({});
+  EXPECT_EQ(look({connection(50'001, 5432, seconds(2), seconds(2))}).database.last_answer, seconds(2));
+}
+
 TEST_F(RequestWaitsTest, AConnectionThatDoesNotOpenWaitsAsLongAsItWasSeen) {
   auto opening = connection(50'000, 443, Duration{0}, Duration{0});
   opening.state = TCP_SYN_SENT;
