@@ -8,7 +8,7 @@ target_link_options(codex_options INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
 
 if(CODEX_SANITIZE)
   target_compile_options(codex_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all
-                         -fno-omit-frame-pointer -O1)
+                         -fno-omit-frame-pointer)
   target_link_options(codex_options INTERFACE -fsanitize=address,undefined)
 endif()
 
@@ -18,6 +18,9 @@ target_link_options(codex_options INTERFACE -Wl,--gc-sections)
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS")
 set(CMAKE_CXX_FLAGS_DEBUG "-g -D_GLIBCXX_ASSERTIONS")
+if(CODEX_SANITIZE)
+  string(APPEND CMAKE_CXX_FLAGS_DEBUG " -O1")
+endif()
 
 include(CheckPIESupported)
 check_pie_supported()
