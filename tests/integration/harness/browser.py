@@ -67,6 +67,20 @@ class Browser:
     def _post(self, path, **body):
         return self._call("POST", self._session + path, body)
 
+    def reset(self):
+        """Forgets the last page and everything that was set for it."""
+        self.devtools("Emulation.setScriptExecutionDisabled", value=False)
+        self.devtools("Emulation.setEmulatedMedia", features=[])
+        self.resize(1280, 900)
+        self.open("about:blank")
+        self.complaints()
+        self.requested()
+
+    def resize(self, width, height):
+        """The window's size in CSS pixels; a narrow one is a phone's."""
+        self.devtools("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
+                      mobile=width < 500)
+
     def open(self, url):
         self._post("/url", url=url)
 
@@ -98,6 +112,11 @@ class Browser:
     def complaints(self):
         """What the console was told since the last call: errors, warnings, violations of the content policy."""
         return [f"{entry['level']} {entry['source']}: {entry['message']}" for entry in self._post("/se/log", type="browser")]
+
+    def expect_complaints(self, text):
+        """Takes what the console was told since the last call; all of it, and at least one, is about `text`."""
+        found = self.complaints()
+        assert found and all(text in each for each in found), found
 
     def requested(self):
         """The addresses that the page asked for since the last call."""
