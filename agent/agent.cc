@@ -148,7 +148,13 @@ Agent::Agent(Config config, AgentOptions options)
   const SnapshotSource source = [this] { return snapshot(); };
   add_metrics_route(public_routes_, source, [this] { return public_front_->stats(); });
   add_status_routes(public_routes_, source);
-  add_status_page(public_routes_, source);
+  const RecentSource recent = [this] {
+    std::vector<BackendRecent> all_recent;
+    for (const auto& backend : backends_) all_recent.push_back(backend->recent());
+    return all_recent;
+  };
+  add_history_route(public_routes_, source, recent);
+  add_status_page(public_routes_, source, recent);
   add_control_routes(control_routes_, {all, operations_, events_, source, [this] { return shutting_down_; },
                                        [this](const Operation& operation) { end_after(operation.id); },
                                        [this] { hand_over(); }});

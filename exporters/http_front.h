@@ -71,8 +71,8 @@ struct HttpLimits {
 
 /// Label values of codex_agent_http_requests_total: these paths, anything else is kOtherHttpHandler.
 inline constexpr std::string_view kOtherHttpHandler = "other";
-inline constexpr std::string_view kHttpHandlers[] = {"/metrics",   "/",        "/api/v1/status",
-                                                     "/-/healthy", "/-/ready", kOtherHttpHandler};
+inline constexpr std::string_view kHttpHandlers[] = {
+    "/metrics", "/", "/api/v1/status", "/api/v1/history", "/-/healthy", "/-/ready", kOtherHttpHandler};
 /// Label values of codex_agent_http_rejected_connections_total. `accept`: accept4(2) itself failed.
 inline constexpr std::string_view kHttpRejections[] = {"deadline",  "limit",     "malformed",
                                                        "too_large", "forbidden", "accept"};

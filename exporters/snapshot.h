@@ -128,10 +128,10 @@ struct HangSnapshot {
   std::string detail;
   std::string where;              ///< "slowQuery (server.js:12)"; "" if unknown
   std::string evidence;           ///< id of the incident; "" while nothing is kept of it
-  std::string action;             ///< what comes next: "report" "continue" "restart"
+  std::string action;             ///< what comes next: "report" "continue" "restart"; "" once it is over
   std::optional<WallTime> due{};  ///< when, at the earliest; nullopt for a report
   double lasted_seconds = 0;
-  std::optional<double> due_in_seconds;  ///< not below 0
+  std::optional<double> due_in_seconds{};  ///< not below 0
 };
 
 struct BackendSnapshot {
@@ -172,8 +172,9 @@ struct BackendSnapshot {
   ResourceSnapshot totals;  ///< counters for the exposition; gauges 0 while nothing runs
   OutputSnapshot output;
   std::optional<HangSnapshot> hang;
-  std::string log_file;  ///< absolute path of the backend's output
-  std::string problem;   ///< "" or one line: what is wrong, the cause, the next command
+  std::optional<HangSnapshot> last_hang;  ///< the one before, once it is over; nullopt while one is confirmed
+  std::string log_file;                   ///< absolute path of the backend's output
+  std::string problem;                    ///< "" or one line: what is wrong, the cause, the next command
 };
 
 /// Success and cost of one source of data, codex_agent_scrape_collector_*.

@@ -159,6 +159,7 @@ Json backend(const BackendSnapshot& backend) {
           {"resources", resources(backend.resources)},
           {"memory_limit_bytes", value_or_null(backend.memory_limit_bytes)},
           {"hang", hang(backend.hang)},
+          {"last_hang", hang(backend.last_hang)},
           {"output", output(backend.output)},
           {"log_file", backend.log_file}};
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "exporters/http_front.h"
+#include "exporters/recent.h"
 #include "exporters/snapshot.h"
 
 namespace codex {
@@ -15,10 +16,20 @@ namespace codex {
 /// threads,resident_memory_bytes,cpu_seconds_total,open_fds},hang{class,since,detail}} and a few more.
 std::string render_status(const Snapshot& snapshot);
 
+/// The history document, schema 1: the last hour of every backend, one JSON object. Every series has
+/// kRecentSlots values, oldest first, the last one of now; null is unknown. Keys: schema, at, span_seconds,
+/// step_seconds, backends[]{name,states[]{state,reason,begin_seconds_ago,end_seconds_ago},probes[]{name,
+/// latency_seconds[],failed[]},resident_memory_bytes[],cpu_ratio[],events[]{at,from,to,reason,detail}}.
+std::string render_history(const Snapshot& snapshot, const std::vector<BackendRecent>& recent);
+
+/// GET /api/v1/history
+void add_history_route(HttpRoutes& routes, SnapshotSource source, RecentSource recent);
+
 /// GET /api/v1/status, /-/healthy (the loop turns), /-/ready (every wanted backend is ready, else 503).
 void add_status_routes(HttpRoutes& routes, SnapshotSource source);
 
-/// GET /: a small page for people, without scripts or external requests, under a strict CSP.
-void add_status_page(HttpRoutes& routes, SnapshotSource source);
+/// GET /: the page for people; /status.css and /status.js, which it is made of, and /docs. Complete without
+/// scripts; with them it stays up to date. Nothing is asked of anybody else, and a strict CSP sees to that.
+void add_status_page(HttpRoutes& routes, SnapshotSource source, RecentSource recent);
 
 }  // namespace codex

@@ -36,12 +36,19 @@ std::vector<std::filesystem::path> own_files(const BackendConfig& config, const 
   return {config.output_file, config.pid_file, services.log_file, services.state_directory};
 }
 
+std::vector<std::string> names_of(const std::vector<ProbeSpec>& probes) {
+  std::vector<std::string> names;
+  for (const ProbeSpec& probe : probes) names.push_back(probe.name);
+  return names;
+}
+
 }  // namespace
 
 Backend::Backend(const BackendConfig& config, BackendServices services, std::function<void()> changed)
     : config_(config),
       services_(services),
       changed_(std::move(changed)),
+      recent_(names_of(config.probes)),
       lifecycle_({config.start_timeout, config.stop_timeout, config.restart},
                  std::hash<std::string>{}(services.agent_id + config.name)),
       tree_(services.loop, services.agent_id + "/" + config.name + "/", services.use_cgroup,
@@ -70,6 +77,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
           {[this](std::size_t index) { probe_asked(index); },
            [this](std::size_t index) {
              probe_answered(index);
+             note_answer(index);
              follow_startup();
              follow_health();
              follow_awaited();
@@ -110,6 +118,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
                               .str());
     sample_timer_.arm_after(Duration{0});
   }
+  recall();
 }
 
 void Backend::start() {
@@ -146,6 +155,7 @@ void Backend::resume(bool otherwise, bool spawning) {
   const bool wanted = earlier ? earlier->desired_running : otherwise || alive;
   if (wanted && (spawning || alive)) begin_start(true);
   if (!wanted && alive) stop();
+  recent_.entered(record_.state(), "agent_started", services_.loop.now());
 }
 
 void Backend::release() {

@@ -23,6 +23,7 @@
 #include "agent/supervision/port_watch.h"
 #include "agent/supervision/prober.h"
 #include "agent/supervision/process_tree.h"
+#include "agent/supervision/recent_history.h"
 #include "agent/supervision/reconnect_watch.h"
 #include "agent/supervision/resource_sampler.h"
 #include "agent/supervision/server_watch.h"
@@ -89,6 +90,7 @@ class Backend {
   /// State and phase under way in two words, for those who only want to know whether anything moved.
   [[nodiscard]] std::string progress() const;
   [[nodiscard]] BackendSnapshot snapshot();
+  [[nodiscard]] BackendRecent recent() const;
 
   [[nodiscard]] const ResourceSampler& sampler() const { return sampler_; }
 
@@ -144,10 +146,15 @@ class Backend {
   void publish_state(std::string_view reason, std::string detail);
   void sample();
 
+  // backend_recent.cc: what is kept for people who look at the last hour
+  void recall();
+  void note_answer(std::size_t index);
+
   BackendConfig config_;
   BackendServices services_;
   std::function<void()> changed_;
   BackendRecord record_;
+  RecentHistory recent_;
   Lifecycle lifecycle_;
   ProcessTree tree_;
   TreeStopper stopper_;

@@ -221,6 +221,9 @@ void Backend::hang_over(const HangVerdict& last, Duration lasted) {
   restart_due_.reset();
   if (!hang_) return;  // Only a suspicion, which has cleared.
   hang_.reset();
+  last_hang_->lasted_seconds = to_seconds(lasted);
+  last_hang_->action.clear();
+  last_hang_->due.reset();
   record_.hang_ended(to_seconds(lasted));
   services_.log.info(LogLine("hang_over")
                          .kv("backend", config_.name)

@@ -187,6 +187,7 @@ void Backend::publish_state(std::string_view reason, std::string detail) {
   if (state == record_.state()) return;
   const auto& change =
       record_.entered(state, reason, services_.redactor.safe(detail, 512), std::chrono::system_clock::now());
+  recent_.entered(state, reason, services_.loop.now());
   services_.events.append(
       {0, change.at, config_.name, "state_changed", change.from, change.to, change.reason, change.detail});
   LogLine line("state_changed");
@@ -201,6 +202,9 @@ void Backend::sample() {
   const bool alive = sampler_.sample(tree_);
   if (port_) port_->look();
   if (!alive) sample_timer_.disarm();
+  if (alive)
+    recent_.used(static_cast<double>(sampler_.last().resident_bytes), sampler_.cpu_ratio(),
+                 services_.loop.now());
   look_for_idle_wrapper();
   watch_memory();
   follow_health();

@@ -91,6 +91,7 @@ BackendSnapshot Backend::snapshot() {
     }
   }
   if (hang_) snapshot.hang = hang_snapshot();
+  if (!hang_) snapshot.last_hang = last_hang_;
   snapshot.hang_signals = counts_of(hang_watch_.signals());
   snapshot.hang_watch_cpu_seconds = to_seconds(hang_watch_.spent());
   snapshot.startup_timeout_seconds = to_seconds(config_.start_timeout);

@@ -118,4 +118,12 @@ std::vector<LifecycleEvent> EventHistory::after(std::uint64_t seq) const {
   return {first, events_.end()};
 }
 
+std::vector<LifecycleEvent> EventHistory::newest(std::string_view backend, std::size_t count) const {
+  std::vector<LifecycleEvent> found;
+  for (auto each = events_.rbegin(); each != events_.rend() && found.size() < count; ++each) {
+    if (each->backend == backend) found.push_back(*each);
+  }
+  return found;
+}
+
 }  // namespace codex

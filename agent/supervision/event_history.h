@@ -41,6 +41,9 @@ class EventHistory {
   /// Events with a greater seq that are still kept, oldest first.
   [[nodiscard]] std::vector<LifecycleEvent> after(std::uint64_t seq) const;
 
+  /// The newest `count` of one backend that are still kept, newest first.
+  [[nodiscard]] std::vector<LifecycleEvent> newest(std::string_view backend, std::size_t count) const;
+
   /// seq of the newest event ever; 0 before the first.
   [[nodiscard]] std::uint64_t last() const { return last_; }
 

@@ -28,6 +28,7 @@ class ProbeTracker {
   [[nodiscard]] bool failing() const { return failing_; }
   [[nodiscard]] Outcome last_outcome() const { return last_.outcome; }
   [[nodiscard]] Reason last_reason() const { return last_.reason; }
+  [[nodiscard]] Duration last_elapsed() const { return last_.elapsed; }
   [[nodiscard]] const std::string& last_detail() const { return last_.detail; }
   /// When the present run of successes began; nullopt without one.
   [[nodiscard]] std::optional<TimePoint> succeeding_since() const { return succeeding_since_; }

@@ -22,6 +22,8 @@ class ResourceSampler {
 
   [[nodiscard]] ResourceSnapshot snapshot() const;
   [[nodiscard]] const TreeUsage& last() const { return last_; }
+  /// Cores in use between the last two looks; nullopt before the second one.
+  [[nodiscard]] std::optional<double> cpu_ratio() const { return cpu_ratio_; }
   [[nodiscard]] Duration cost() const { return cost_; }  ///< what the last look took
 
  private:

@@ -116,6 +116,20 @@ TEST(EventHistory, TakesUpWhereTheLastAgentEnded) {
   EXPECT_EQ(life.history.append(event("third")), 3U);
 }
 
+TEST(EventHistory, GivesTheNewestOfOneBackend) {
+  const TemporaryDirectory directory;
+  Life life(directory / "events.jsonl");
+  for (int i = 0; i < 3; ++i) {
+    life.history.append(event("of api"));
+    LifecycleEvent other = event("of web");
+    other.backend = "web";
+    life.history.append(std::move(other));
+  }
+  EXPECT_EQ(seqs(life.history.newest("api", 2)), (std::vector<std::uint64_t>{5, 3}));
+  EXPECT_EQ(seqs(life.history.newest("web", 10)), (std::vector<std::uint64_t>{6, 4, 2}));
+  EXPECT_TRUE(life.history.newest("none", 10).empty());
+}
+
 TEST(EventHistory, ReadsTheRotatedFileToo) {
   const TemporaryDirectory directory;
   const auto path = directory / "events.jsonl";

@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 #include <sstream>
 #include <stdexcept>
 
@@ -118,6 +120,15 @@ BackendSnapshot backend() {
   backend.output.bytes = counts_of(kStreams, 50);
   backend.output.dropped_bytes = 17;
   backend.output.last_output = at(9000);
+  backend.last_hang = HangSnapshot{"spin",
+                                   at(-60000),
+                                   "uses 99 % of a CPU and returns to no event loop",
+                                   "slowQuery (server.js:12)",
+                                   "20250822T111254.125Z-codex",
+                                   "",
+                                   at(-55000),
+                                   6.5,
+                                   1.5};
   backend.log_file = "/srv/codex/logs/server.log";
   return backend;
 }
@@ -144,6 +155,42 @@ Snapshot sample_snapshot() {
   snapshot.loop.callback_errors = 1;
   snapshot.loop.last_iteration = at(11000);
   return snapshot;
+}
+
+BackendRecent sample_recent() {
+  constexpr std::size_t kUnknown = 60;
+  const auto series = [](double base, double swing, double period) {
+    RecentValues values(kRecentSlots, std::numeric_limits<float>::quiet_NaN());
+    for (std::size_t i = kUnknown; i < values.size(); ++i)
+      values[i] = static_cast<float>(base + swing * (1 + std::sin(static_cast<double>(i) / period)));
+    return values;
+  };
+  BackendRecent recent;
+  recent.states = {{"stopped", "agent_started", 3000, 2990}, {"starting", "start_command", 2990, 2986.6},
+                   {"running", "ready", 2986.6, 1800},       {"hung", "hang: spin", 1800, 1794},
+                   {"stopping", "hang", 1794, 1793.5},       {"starting", "hang", 1793.5, 1790},
+                   {"running", "ready", 1790, 1200},         {"degraded", "database: refused", 1200, 900}};
+  double ago = 900;
+  for (int crash = 0; crash < 3; ++crash, ago -= 20) {
+    recent.states.push_back({"starting", "crash", ago, ago - 4});
+    recent.states.push_back({"backoff", "crash", ago - 4, ago - 20});
+  }
+  recent.states.push_back({"failed", "start_limit", ago, ago - 200});
+  recent.states.push_back({"starting", "start_command", ago - 200, ago - 203});
+  recent.states.push_back({"running", "ready", ago - 203, 0});
+  for (const char* name : {"database", "http", "port"})
+    recent.probes.push_back({name, series(.0021, .0016, 9), RecentValues(kRecentSlots, 0)});
+  for (std::size_t i = 240; i < 270; ++i) {
+    recent.probes[0].seconds[i] = std::numeric_limits<float>::quiet_NaN();
+    recent.probes[0].failures[i] = 1;
+  }
+  recent.resident_bytes = series(96 << 20, 8 << 20, 40);
+  recent.cpu_ratio = series(.01, .06, 5);
+  recent.events = {
+      {at(3420), "starting", "running", "ready", "running, started in 3.42 s"},
+      {at(-20000), "backoff", "failed", "start_limit", "It was restarted 5 times without success"},
+      {at(-179000), "running", "hung", "hang: spin", "uses 99 % of a CPU"}};
+  return recent;
 }
 
 ExpositionExtras sample_extras() {

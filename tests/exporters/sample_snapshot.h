@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "exporters/exposition.h"
+#include "exporters/recent.h"
 #include "exporters/snapshot.h"
 
 namespace codex::testing {
@@ -14,6 +15,10 @@ Snapshot sample_snapshot();
 
 /// The extras that go with it.
 ExpositionExtras sample_extras();
+
+/// An hour that goes with it: a hang, a crash loop, an outage of the database; the series begin ten minutes
+/// late. In the order of the snapshot's probes.
+BackendRecent sample_recent();
 
 /// A source that always gives `snapshot`.
 SnapshotSource source_of(Snapshot snapshot);

@@ -56,6 +56,7 @@ TEST(StatusDocument, HasTheAgreedKeys) {
                                     "resources",
                                     "memory_limit_bytes",
                                     "hang",
+                                    "last_hang",
                                     "output",
                                     "log_file"}));
   EXPECT_EQ(keys_of(backend["restarts"]), (Keys{"total", "by_reason"}));
@@ -104,8 +105,9 @@ TEST(StatusDocument, WhatIsUnknownIsNull) {
   snapshot.backends.emplace_back().name = "idle";
   const Json document = Json::parse(render_status(snapshot));
   const Json& backend = document["backends"][0];
-  for (const char* key : {"pid", "started_at", "uptime_seconds", "next_attempt_at", "last_exit", "awaiting",
-                          "memory_limit_bytes", "last_transition", "port", "resources", "hang"}) {
+  for (const char* key :
+       {"pid", "started_at", "uptime_seconds", "next_attempt_at", "last_exit", "awaiting",
+        "memory_limit_bytes", "last_transition", "port", "resources", "hang", "last_hang"}) {
     EXPECT_TRUE(backend[key].is_null()) << key;
   }
   EXPECT_EQ(backend["desired"], "stopped");
@@ -139,6 +141,14 @@ TEST(StatusDocument, ShowsAHang) {
                   {"due_at", "1970-01-01T00:00:05.000Z"},
                   {"due_in_seconds", 0.8},
                   {"evidence", "the-id"}}));
+}
+
+TEST(StatusDocument, TellsOfTheLastHangWhenItIsOver) {
+  const Json hang = Json::parse(render_status(sample_snapshot()))["backends"][0]["last_hang"];
+  EXPECT_EQ(hang["class"], "spin");
+  EXPECT_EQ(hang["lasted_seconds"], 6.5);
+  EXPECT_EQ(hang["evidence"], "20250822T111254.125Z-codex");
+  EXPECT_TRUE(hang["action"].is_null()) << "nothing comes any more";
 }
 
 TEST(StatusDocument, InvalidUtf8AndNanDoNotStopIt) {

@@ -43,6 +43,15 @@ codex_integration_test(interleavings 300)
 codex_integration_test(chaos 900)
 codex_integration_test(hooks 120)
 
+# Chromium is slow enough without the sanitizers.
+if(NOT CODEX_SANITIZE)
+  add_executable(page_server ${CMAKE_CURRENT_LIST_DIR}/page_server.cc ${CMAKE_SOURCE_DIR}/tests/exporters/sample_snapshot.cc)
+  target_link_libraries(page_server PRIVATE codex_exporters)
+  set_target_properties(page_server PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  codex_integration_test(status_page 600)
+  set_property(TEST integration.status_page APPEND PROPERTY ENVIRONMENT "CODEX_PAGE_SERVER=$<TARGET_FILE:page_server>")
+endif()
+
 # They measure how soon a stop is complete and a hang is told, so nothing else may need the processors.
 if(NOT CODEX_SANITIZE)
   codex_integration_test(hang_zoo 500)

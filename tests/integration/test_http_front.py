@@ -81,7 +81,7 @@ def test_descriptors_do_not_grow_with_scrapes(serving):
 
 
 @pytest.mark.parametrize("path,status", [
-    ("/", 200), ("/metrics", 200), ("/api/v1/status", 200), ("/-/healthy", 200), ("/-/ready", 200),
+    ("/", 200), ("/metrics", 200), ("/api/v1/status", 200), ("/api/v1/history", 200), ("/-/healthy", 200), ("/-/ready", 200),
     ("/v1/status", 404), ("/v1/stop", 404), ("/etc/passwd", 404), ("/metrics/../v1/stop", 404),
 ])
 def test_only_the_documented_paths_answer(serving, path, status):
