@@ -8,3 +8,5 @@ function(codex_dashboard_test name timeout)
 endfunction()
 
 codex_dashboard_test(history 300)
+codex_dashboard_test(rules 900)
+codex_dashboard_test(quiet 600)
