@@ -77,7 +77,7 @@ def between(begin, end, value, otherwise):
 def agents():
     web = SimulatedBackend("web", [
         *started(0), *hang(60, "spin", 90, queue=7, cores=1.0), *hang(75, "spin", 60, queue=3, cores=1.0),
-        *hang(90, "spin", 60, queue=5, cores=1.0),
+        *hang(90, "spin", 300, queue=5, cores=1.0),
         Change(235 * 60, "stopping"), *started(235 * 60 + 2, restart="memory_limit", exit=KILLED),
     ], memory=growing(160, 235, 112 * MIB, 512 * MIB), memory_limit=512 * MIB)
     api = SimulatedBackend("api", [
@@ -104,15 +104,29 @@ def agents():
     ]
 
 
-def generate():
-    """{(name, labels): [(seconds after START, value), ...]}, `job` and `instance` among the labels."""
+def generate(origin=START):
+    """{(name, labels): [(seconds after the begin, value), ...]}, `job` and `instance` among the labels. `origin` is the
+    Unix time of the begin, for the values that are times."""
     series = {}
     for agent in agents():
         target = (("job", JOB), ("instance", agent.instance))
         for now in range(0, SECONDS + 1, STEP):
-            for name, labels, value in agent.scrape(now, START):
+            for name, labels, value in agent.scrape(now, origin):
                 series.setdefault((name, target + labels), []).append((now, value))
     return series
+
+
+def promtool_series(series, lasts=SECONDS):
+    """The same in the notation of `promtool test rules`, where time begins at 0: generate with origin 0."""
+    found = []
+    for (name, labels), samples in series.items():
+        values, known = [], dict(samples)
+        for at in range(0, lasts + 1, STEP):
+            gone = at not in known
+            values.append("stale" if gone and at - STEP in known else "_" if gone else repr(known[at]))
+        text = ",".join(f'{label}="{value}"' for label, value in labels)
+        found.append({"series": f"{name}{{{text}}}", "values": " ".join(values)})
+    return found
 
 
 def write_openmetrics(series, path):

@@ -46,7 +46,7 @@ def alerts_with(change):
     return document
 
 
-def run_tests(directory, tests, document=None):
+def run_tests(directory, tests, document=None, interval=EVALUATION_INTERVAL):
     """promtool test rules with these test groups on the shipped alerts, or on `document` in their place."""
     rule_file = ALERTS
     if document is not None:
@@ -55,6 +55,6 @@ def run_tests(directory, tests, document=None):
     order = [group["name"] for path in (RECORDINGS, rule_file) for group in load(path)["groups"]]
     path = directory / "tests.yml"
     path.write_text(yaml.safe_dump({
-        "rule_files": [str(RECORDINGS), str(rule_file)], "evaluation_interval": f"{EVALUATION_INTERVAL}s",
+        "rule_files": [str(RECORDINGS), str(rule_file)], "evaluation_interval": f"{interval}s",
         "group_eval_order": order, "tests": tests}), encoding="utf-8")
     return promtool("test", "rules", path)

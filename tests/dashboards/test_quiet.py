@@ -47,21 +47,12 @@ def input_series(story, agent, begin, lasts):
     """What Prometheus gets, in promtool's notation; its clock begins at `begin`."""
     backend = SimulatedBackend("app", story, memory_limit=512 * history.MIB)
     simulated = SimulatedAgent("shop:9847", [backend], **agent)
-    steps, series = lasts // STEP + 1, {}
+    target, series = (("job", history.JOB), ("instance", simulated.instance)), {}
     for now in range(0, begin + lasts + 1, STEP):
         for name, labels, value in simulated.scrape(now, -begin):
             if now >= begin:
-                series.setdefault((name, labels), {})[(now - begin) // STEP] = value
-    found = []
-    for (name, labels), samples in series.items():
-        values = []
-        for step in range(steps):
-            gone = step not in samples
-            values.append("stale" if gone and step - 1 in samples else "_" if gone else repr(samples[step]))
-        text = ",".join(f'{label}="{value}"' for label, value in (
-            ("job", history.JOB), ("instance", "shop:9847"), *labels))
-        found.append({"series": f"{name}{{{text}}}", "values": " ".join(values)})
-    return found
+                series.setdefault((name, target + labels), []).append((now - begin, value))
+    return history.promtool_series(series, lasts)
 
 
 def quiet(scenario, directory, document=None):
