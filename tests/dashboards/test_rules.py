@@ -1,12 +1,17 @@
 """The Prometheus rules: every alert fires when it should and not just below, says where to read on, and names only what
 the agent exports. The promtool tests are in rules/*.test.yml, two groups an alert and more where it can be mistaken."""
 
+import json
 import re
+import shutil
+import urllib.parse
 
 import history
 import pytest
 import rule_files
 from catalogue import REPOSITORY, stored_series
+from harness.prometheus import Prometheus
+from harness.waiting import wait_until
 from promql import Named, problems
 from rule_files import ALERTS, PROMETHEUS, RECORDINGS, RULE_TESTS, alerts, alerts_with, promtool, run_tests, seconds
 
@@ -38,6 +43,24 @@ def verdicts(alert, group):
 def test_promtool_accepts_configuration_and_rules():
     content, said = promtool("check", "config", PROMETHEUS / "prometheus.yml")
     assert content and "rules found" in said, said
+
+
+def test_prometheus_runs_with_the_shipped_files_as_they_are(tmp_path):
+    shutil.copytree(PROMETHEUS, tmp_path, dirs_exist_ok=True)
+    server = Prometheus(tmp_path, (PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
+
+    def evaluated():
+        rules = [rule for group in server.api("rules")["groups"] for rule in group["rules"]]
+        assert not [rule for rule in rules if rule["health"] == "err"]
+        return len(rules) == len(rule_files.rules(RECORDINGS)) + len(ALERT_NAMES) and all(
+            rule["health"] == "ok" for rule in rules)
+
+    try:
+        wait_until(evaluated, 90, "the first evaluation of all rules", interval=0.5)
+        (target,) = server.api("targets")["activeTargets"]
+        assert target["labels"] == {"job": "codex-agent", "instance": "127.0.0.1:9847"}
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.name)
@@ -99,6 +122,17 @@ def test_an_alert_says_what_whom_and_where_to_read_on(alert):
     have = set(re.findall(r'(\w+)="', sample["labels"]))
     used = set(re.findall(r"\$labels\.(\w+)", "".join(notes.values())))
     assert used <= have, "annotations name labels that the alert does not have"
+
+
+@pytest.mark.parametrize("alert", ALERT_NAMES)
+def test_an_alert_links_to_a_dashboard_and_variables_that_exist(alert):
+    dashboards = {}
+    for path in (REPOSITORY / "dashboards" / "grafana").glob("*.json"):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        dashboards[document["uid"]] = {variable["name"] for variable in document["templating"]["list"]}
+    link = urllib.parse.urlparse(alerts()[alert]["annotations"]["dashboard"])
+    variables = {name.removeprefix("var-") for name in urllib.parse.parse_qs(link.query)}
+    assert variables <= dashboards[link.path.removeprefix("/d/")]
 
 
 @pytest.mark.parametrize("alert", ALERT_NAMES)

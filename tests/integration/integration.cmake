@@ -43,6 +43,11 @@ codex_integration_test(interleavings 300)
 codex_integration_test(chaos 900)
 codex_integration_test(hooks 120)
 
+# Rules and routes are the same for every build.
+if(NOT CODEX_SANITIZE)
+  codex_integration_test(alerting 300)
+endif()
+
 # They measure how soon a stop is complete and a hang is told, so nothing else may need the processors.
 if(NOT CODEX_SANITIZE)
   codex_integration_test(hang_zoo 500)
