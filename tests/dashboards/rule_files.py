@@ -46,6 +46,13 @@ def alerts_with(change):
     return document
 
 
+def one_alert(alert, change=lambda rule: None):
+    """A file of one alert, in which `change(rule)` has made a mistake."""
+    rule = alerts()[alert]
+    change(rule)
+    return {"groups": [{"name": "one", "rules": [rule]}]}
+
+
 def run_tests(directory, tests, document=None, interval=EVALUATION_INTERVAL):
     """promtool test rules with these test groups on the shipped alerts, or on `document` in their place."""
     rule_file = ALERTS

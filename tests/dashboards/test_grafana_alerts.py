@@ -83,13 +83,12 @@ def prometheus_agrees(name, firing, directory):
     checks = [check(query, at, [(labels, 1) for labels, times in firing.items() if at in times])
               for at in sorted(moments) if 0 <= at <= history.SECONDS]
     checks.append(check(total, history.SECONDS, [(labels, len(times)) for labels, times in firing.items()]))
-    rule = rule_files.alerts()[name]
-    wanted = {metric for metric, _ in Named(rule["expr"]).selectors}
+    wanted = {metric for metric, _ in Named(rule_files.alerts()[name]["expr"]).selectors}
     series = {key: samples for key, samples in seen_by_promtool().items() if key[0] in wanted}
     return rule_files.run_tests(
         directory, [{"name": name, "interval": f"{history.STEP}s", "input_series": history.promtool_series(series),
                      "promql_expr_test": checks}],
-        {"groups": [{"name": "one", "rules": [rule]}]}, interval=INTERVAL)
+        rule_files.one_alert(name), interval=INTERVAL)
 
 
 def replayed(rule, prometheus):

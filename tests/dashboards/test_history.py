@@ -2,7 +2,18 @@
 
 import history
 import pytest
-from catalogue import stored_series
+from catalogue import REPOSITORY, read_catalogue, stored_series
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def test_the_catalogue_is_what_the_exporter_writes():
+    golden = REPOSITORY / "tests" / "exporters" / "golden" / "metrics.prom"
+    written = {}
+    for family in text_string_to_metric_families(golden.read_text(encoding="utf-8")):
+        name = family.name + "_total" if family.type == "counter" else family.name
+        written[name] = {label for sample in family.samples for label in sample.labels} - {"le"}
+    of_process = {name for name in read_catalogue() if name.startswith("process_")}
+    assert written == {name: family.labels for name, family in read_catalogue().items() if name not in of_process}
 
 
 def test_it_has_every_metric_of_the_catalogue_with_its_labels_and_no_other():
