@@ -125,6 +125,17 @@ def test_an_alert_says_what_whom_and_where_to_read_on(alert):
 
 
 @pytest.mark.parametrize("alert", ALERT_NAMES)
+def test_prometheus_can_fill_in_the_annotations(alert, tmp_path):
+    (group,) = [group for group in groups_of(alert) if group["name"].endswith(": fires")]
+    first = min(at for at, expected in verdicts(alert, group).items() if expected)
+    del group["promql_expr_test"]
+    group["alert_rule_test"] = [{"alertname": alert, "eval_time": f"{first}s", "exp_alerts": []}]
+    content, said = run_tests(tmp_path, [group], one_alert(alert))  # promtool shows what it did not expect
+    (shown,) = re.findall(r"Annotations:(\{.*\})", said)
+    assert not content and not re.search(r"\{\{|<no value>|<error|%!|NaN|\d\.\d{4}", shown), shown
+
+
+@pytest.mark.parametrize("alert", ALERT_NAMES)
 def test_an_alert_links_to_a_dashboard_and_variables_that_exist(alert):
     dashboards = {}
     for path in (REPOSITORY / "dashboards" / "grafana").glob("*.json"):
