@@ -5,7 +5,7 @@ import pytest
 
 from harness.agent import REPOSITORY, Agent
 from harness.postgres import Postgres
-from harness.prometheus import Prometheus
+from harness.prometheus import Prometheus, scraping
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -81,7 +81,7 @@ def make_prometheus(tmp_path):
     def make(target):
         directory = tmp_path / f"prometheus{len(servers)}"
         directory.mkdir()
-        servers.append(Prometheus(directory, target))
+        servers.append(Prometheus(directory, scraping(target)))
         return servers[-1]
 
     yield make

@@ -16,6 +16,13 @@ def test_installed_files_are_in_their_places_and_the_cli_finds_its_daemon(tmp_pa
         "share/zsh/vendor-completions/_codex-agent",
         "share/fish/vendor_completions.d/codex-agent.fish",
         "share/doc/codex-agent/README.md",
+        "share/codex-agent/dashboards/runbooks.md",
+        "share/codex-agent/dashboards/prometheus/prometheus.yml",
+        "share/codex-agent/dashboards/prometheus/codex-agent.rules.yml",
+        "share/codex-agent/dashboards/prometheus/codex-agent.alerts.yml",
+        "share/codex-agent/dashboards/prometheus/targets/codex-agent.yml",
+        "share/codex-agent/dashboards/alertmanager/alertmanager.yml",
+        "share/codex-agent/dashboards/grafana/provisioning/alerting/codex-agent-rules.yaml",
     ):
         assert (tmp_path / place).is_file(), place
     project = tmp_path / "project"
