@@ -85,6 +85,8 @@ class SimulatedAgent:
             yield prefix + "log_messages_total", (("level", level),), int(age / every) if every else 0
         for result, count in self._hooks.items():
             yield prefix + "event_hook_runs_total", (("result", result),), count
+        for result, count in (("success", int(age / 300)), ("failure", 0), ("timeout", int(age / 7200))):
+            yield prefix + "evidence_captures_total", (("result", result),), count
         yield "process_cpu_seconds_total", (), round(age * .0013, 6)
         yield "process_open_fds", (), 47
         yield "process_max_fds", (), 20000

@@ -1,10 +1,13 @@
 import collections
 import dataclasses
 
-from simulated_histogram import PROBE_BOUNDS, RECOVERY_BOUNDS, STARTUP_BOUNDS, SimulatedHistogram
+from simulated_histogram import (DETECTION_BOUNDS, PROBE_BOUNDS, RECOVERY_BOUNDS, STARTUP_BOUNDS,
+                                 SimulatedHistogram)
 
 STATES = ("stopped", "starting", "running", "degraded", "hung", "stopping", "backoff", "failed")
 START_FAILURES = ("exec_error", "early_exit", "ready_timeout", "aborted")
+HANG_SIGNALS = ("accept_queue", "event_loop", "cpu", "uninterruptible", "stopped", "descriptors", "http_probe",
+                "requests")
 RESTARTS = ("exit", "crash", "hang", "probe_failure", "startup_timeout", "memory_limit", "oom_kill", "dependency",
             "wrapper_idle", "config_change", "manual")
 OUTCOMES = ("exit_zero", "exit_nonzero", "signal")
@@ -69,6 +72,7 @@ class SimulatedBackend:
         self._startup = SimulatedHistogram(STARTUP_BOUNDS)
         self._recovery = SimulatedHistogram(RECOVERY_BOUNDS)
         self._hangs = SimulatedHistogram(RECOVERY_BOUNDS)
+        self._detections = SimulatedHistogram(DETECTION_BOUNDS)
         self._durations = {probe: SimulatedHistogram(PROBE_BOUNDS) for probe in self._probes}
         self._phases = {}
         self._streak = collections.Counter()
@@ -121,6 +125,7 @@ class SimulatedBackend:
             self._last_exit = (code, change.at)
         if change.hang:
             self._counts["hangs", change.hang] += 1
+            self._detections.observe(.9)
             self._hung_since = change.at - 1
         elif self._hung_since is not None:
             self._hangs.observe(change.at - self._hung_since)
@@ -154,6 +159,9 @@ class SimulatedBackend:
         yield prefix + "ready", own, int(current.state == "running")
         yield prefix + "desired_running", own, int(current.wanted)
         yield prefix + "hung", own, int(current.state == "hung")
+        for signal in HANG_SIGNALS:
+            speaks = current.state == "hung" and signal in ("accept_queue", "event_loop", "cpu", "http_probe")
+            yield prefix + "hang_signal", (*own, ("signal", signal)), int(speaks)
         for state in STATES:
             yield prefix + "state", (*own, ("state", state)), int(state == current.state)
         yield prefix + "state_last_change_timestamp_seconds", own, origin + current.at
@@ -188,6 +196,7 @@ class SimulatedBackend:
         yield from self._startup.samples(prefix + "startup_duration_seconds", own)
         yield from self._recovery.samples(prefix + "recovery_duration_seconds", own)
         yield from self._hangs.samples(prefix + "hang_duration_seconds", own)
+        yield from self._detections.samples(prefix + "hang_detection_delay_seconds", own)
         yield prefix + "hang_watch_cpu_seconds_total", own, round(self._cpu["user"] / 20, 6)
 
     def _resources(self, own, origin):
