@@ -66,9 +66,8 @@ std::string outlook(const BackendSnapshot& backend, WallTime now) {
     text += (text.empty() ? "The next attempt is at " : "; the next attempt is at the latest at ") +
             time_html(*backend.next_attempt, now);
   }
-  return "<p class=next>" + text + ". " +
-         count_text(static_cast<std::uint64_t>(std::max(backend.restart_budget, 0)), "automatic restart") +
-         " of " + std::to_string(backend.restart_limit) + " left in " +
+  return "<p class=next>" + text + ". " + std::to_string(std::max(backend.restart_budget, 0)) + " of " +
+         std::to_string(backend.restart_limit) + " automatic restarts are left in " +
          span_text(backend.restart_interval_seconds) + ".</p>\n";
 }
 
@@ -104,6 +103,13 @@ std::string hangs(const BackendSnapshot& backend, WallTime now) {
          "</p>\n";
 }
 
+/// What a check said before all came to rest is no longer true.
+bool is_asked(const BackendSnapshot& backend, const ProbeSnapshot& probe) {
+  const std::string& state = backend.state;
+  const bool rests = state == "stopped" || state == "stopping" || state == "backoff" || state == "failed";
+  return !rests || (backend.awaiting == "database" && probe.kind == "database");
+}
+
 /// Colour, sign and word, so that nobody needs to see colours.
 std::string verdict(const ProbeSnapshot& probe) {
   if (!probe.outcome) return "<td class=calm>&#8943; not asked yet";
@@ -118,27 +124,35 @@ std::string verdict(const ProbeSnapshot& probe) {
   return cell;
 }
 
-std::string latency_cell(const RecentProbe* recent) {
+std::size_t slots_of(const TimeScale& scale) {
+  return static_cast<std::size_t>(scale.seconds / to_seconds(kRecentStep));
+}
+
+std::string latency_cell(const RecentProbe* recent, const TimeScale& scale) {
   if (recent == nullptr) return "<td class=curve>";
   const auto failed = static_cast<std::uint64_t>(
       std::count_if(recent->failures.begin(), recent->failures.end(), [](float value) { return value > 0; }));
-  std::string label = "at most " + latency_text(peak_of(recent->seconds));
-  if (failed > 0) label += ", failed in " + span_text(static_cast<double>(failed) * to_seconds(kRecentStep));
+  const double peak = peak_of(recent->seconds);
+  std::string label = peak > 0 ? "at most " + latency_text(peak) : "no answer";
+  if (failed > 0)
+    label += ", failing for " + span_text(static_cast<double>(failed) * to_seconds(kRecentStep));
   return "<td class=curve>" +
-         sparkline_html(recent->seconds, recent->failures, kLeastLatency,
-                        "Latency in the last hour: " + label) +
+         sparkline_html(recent->seconds, recent->failures, slots_of(scale), kLeastLatency,
+                        "Latency: " + label) +
          "<small>" + label + "</small>";
 }
 
-std::string checks(const BackendSnapshot& backend, const BackendRecent& recent) {
-  std::string table =
-      "<table class=checks><thead><tr><th>check<th>result<th>took<th>last hour<th>detail<tbody>\n";
+std::string checks(const BackendSnapshot& backend, const BackendRecent& recent, const TimeScale& scale) {
+  std::string table = "<table class=checks><thead><tr><th>check<th>result<th>took<th>" +
+                      std::string(scale.name) + "<th>detail<tbody>\n";
   for (std::size_t i = 0; i < backend.probes.size(); ++i) {
     const ProbeSnapshot& probe = backend.probes[i];
+    const bool asked = is_asked(backend, probe);
     table += "<tr><th scope=row title=\"" + html(probe.role + " " + probe.target) + "\">" + html(probe.name) +
-             verdict(probe) + "<td>" + (probe.elapsed_seconds ? latency_text(*probe.elapsed_seconds) : "") +
-             latency_cell(i < recent.probes.size() ? &recent.probes[i] : nullptr) + "<td class=detail>" +
-             html(probe.detail) + "\n";
+             (asked ? verdict(probe) : "<td class=calm>&#8943; not asked now") + "<td>" +
+             (asked && probe.elapsed_seconds ? latency_text(*probe.elapsed_seconds) : "") +
+             latency_cell(i < recent.probes.size() ? &recent.probes[i] : nullptr, scale) +
+             "<td class=detail>" + (asked ? html(probe.detail) : "") + "\n";
   }
   return table + "</table>\n";
 }
@@ -149,7 +163,7 @@ std::string figure(const std::string& name, const std::string& now, const std::s
          curve + "</figure>";
 }
 
-std::string resources(const BackendSnapshot& backend, const BackendRecent& recent) {
+std::string resources(const BackendSnapshot& backend, const BackendRecent& recent, const TimeScale& scale) {
   const auto& used = backend.resources;
   std::string more = "at most " + memory_text(peak_of(recent.resident_bytes));
   if (used)
@@ -159,13 +173,13 @@ std::string resources(const BackendSnapshot& backend, const BackendRecent& recen
     more += ", limit " + memory_text(static_cast<double>(*backend.memory_limit_bytes));
   const std::string memory =
       figure("memory", used ? memory_text(static_cast<double>(used->resident_bytes)) : "none", more,
-             sparkline_html(recent.resident_bytes, {}, kLeastMemory, "Memory in the last hour: " + more));
+             sparkline_html(recent.resident_bytes, {}, slots_of(scale), kLeastMemory, "Memory: " + more));
   std::string cpu = used ? "not known yet" : "none";
   if (used && used->cpu_ratio) cpu = cpu_text(*used->cpu_ratio);
   const std::string most = "at most " + cpu_text(peak_of(recent.cpu_ratio)) + " of a core";
   return "<div class=figures>" + memory +
          figure("CPU", cpu, most,
-                sparkline_html(recent.cpu_ratio, {}, kLeastCpu, "CPU in the last hour: " + most)) +
+                sparkline_html(recent.cpu_ratio, {}, slots_of(scale), kLeastCpu, "CPU: " + most)) +
          "</div>\n";
 }
 
@@ -191,10 +205,12 @@ std::string backend_html(const BackendSnapshot& backend, const BackendRecent& re
   part += "</header>\n";
   if (!backend.problem.empty()) part += "<p class=problem>" + html(backend.problem) + "</p>\n";
   part += outlook(backend, now) + hangs(backend, now) + facts(backend, now);
-  part += "<section><h3>Last hour</h3>\n" + timeline_html(recent.states) + "</section>\n";
-  part += "<section><h3>Checks</h3>\n" + checks(backend, recent) + "</section>\n";
-  part += "<section><h3>Resources</h3>\n" + resources(backend, recent) + "</section>\n";
-  return part + "<section><h3>Events</h3>\n" + events(recent.events, now) + "</section></article>\n";
+  const TimeScale& scale = scale_of(recent.states);
+  part += "<section><h3>" + std::string(scale.name) + "</h3>\n" + timeline_html(recent.states, scale) +
+          "</section>\n";
+  part += "<section><h3>checks</h3>\n" + checks(backend, recent, scale) + "</section>\n";
+  part += "<section><h3>resources</h3>\n" + resources(backend, recent, scale) + "</section>\n";
+  return part + "<section><h3>events</h3>\n" + events(recent.events, now) + "</section></article>\n";
 }
 
 }  // namespace codex

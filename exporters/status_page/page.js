@@ -50,11 +50,15 @@ function show(page) {
   return undefined;
 }
 
-function tellUnreachable(why) {
-  failing ??= new Date();
+function clock(time) {
+  return time.toLocaleTimeString('en-GB', {timeZoneName: 'short'});
+}
+
+function tellUnreachable(why, asked) {
+  failing ??= asked;
   const seconds = Math.round((Date.now() - failing) / 1000);
-  notice.textContent = `The agent cannot be reached since ${failing.toLocaleTimeString()} (${seconds} s; ${why}). ` +
-    `What is shown is of ${answered.toLocaleTimeString()}.`;
+  notice.textContent = `The agent cannot be reached since ${clock(failing)} (${seconds} s; ${why}). ` +
+    `What is shown is of ${clock(answered)}.`;
   notice.hidden = false;
   document.body.classList.add('stale');
   if (!document.title.startsWith('? ')) document.title = `? ${document.title}`;
@@ -69,12 +73,13 @@ function tellReachable() {
 
 async function refresh() {
   timer = null;
+  const asked = new Date();
   try {
     const page = await freshPage();
     tellReachable();
     show(page);
   } catch (error) {
-    tellUnreachable(error.name === 'TimeoutError' ? 'no answer' : error.message);
+    tellUnreachable(error.name === 'TimeoutError' ? 'no answer' : error.message, asked);
   }
   schedule(PERIOD);
 }

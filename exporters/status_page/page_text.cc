@@ -81,6 +81,7 @@ std::string span_text(double seconds) {
 }
 
 std::string moment_text(double seconds) {
+  if (seconds < 0.05) return "under 0.1 s";
   return seconds < 10 ? number(seconds, 1) + " s" : span_text(seconds);
 }
 

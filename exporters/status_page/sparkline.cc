@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <span>
 
 #include "exporters/status_page/page_text.h"
 
@@ -20,7 +21,7 @@ std::string number(double value) {
 }
 
 /// A step for each known value. `closed`: down to the ground at both ends of each run, for the area.
-std::string steps(const RecentValues& values, double top, bool closed) {
+std::string steps(std::span<const float> values, double top, bool closed) {
   std::string path;
   bool drawing = false;
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -40,12 +41,16 @@ std::string steps(const RecentValues& values, double top, bool closed) {
   return drawing && closed ? path + "V40z" : path;
 }
 
-std::string marks(const RecentValues& failures) {
+std::string marks(std::span<const float> failures) {
   std::string path;
   for (std::size_t i = 0; i < failures.size(); ++i) {
     if (failures[i] > 0) path += "M" + std::to_string(i) + ".5 40v-12";
   }
   return path;
+}
+
+std::span<const float> newest(const RecentValues& values, std::size_t slots) {
+  return std::span(values).last(std::min(slots, values.size()));
 }
 
 }  // namespace
@@ -56,17 +61,18 @@ double peak_of(const RecentValues& values) {
   return peak;
 }
 
-std::string sparkline_html(const RecentValues& values, const RecentValues& failures, double top,
-                           std::string_view label) {
+std::string sparkline_html(const RecentValues& values, const RecentValues& failures, std::size_t slots,
+                           double top, std::string_view label) {
   top = std::max(top, peak_of(values));
-  std::string svg = "<svg class=spark viewBox=\"0 0 " + std::to_string(kRecentSlots) +
+  std::string svg = "<svg class=spark viewBox=\"0 0 " + std::to_string(slots) +
                     " 40\" preserveAspectRatio=none role=img aria-label=\"" + html(label) + "\"><title>" +
                     html(label) + "</title>";
   if (top > 0) {
-    svg += "<path class=area d=\"" + steps(values, top, true) + "\"/><path class=line d=\"" +
-           steps(values, top, false) + "\"/>";
+    const auto shown = newest(values, slots);
+    svg += "<path class=area d=\"" + steps(shown, top, true) + "\"/><path class=line d=\"" +
+           steps(shown, top, false) + "\"/>";
   }
-  if (const std::string failed = marks(failures); !failed.empty())
+  if (const std::string failed = marks(newest(failures, slots)); !failed.empty())
     svg += "<path class=failed d=\"" + failed + "\"/>";
   return svg + "</svg>";
 }

@@ -12,8 +12,9 @@ namespace codex {
 
 namespace {
 
-constexpr double kSpanSeconds = 3600;
-static_assert(kRecentSpan == std::chrono::hours(1), "the axis is labelled for an hour");
+constexpr TimeScale kHour{3600, "last hour", {"1 h ago", "45 min", "30 min", "15 min"}};
+constexpr TimeScale kTenMinutes{600, "last 10 minutes", {"10 min ago", "7.5 min", "5 min", "2.5 min"}};
+static_assert(kRecentSpan == std::chrono::hours(1));
 
 /// Percent of the width: what is shorter than this is drawn so wide, lest a hang of two seconds be invisible.
 constexpr double kNarrowest = 0.4;
@@ -63,9 +64,9 @@ bool drawn(const RecentState& state) {
 }
 
 /// What is short is drawn wider than it is, so it comes above what is long, and the worst above all.
-std::vector<RecentState> in_order_of_drawing(std::vector<RecentState> states) {
-  const auto height = [](const RecentState& state) {
-    const bool brief = seconds_of(state) < kSpanSeconds * kNarrowest / 100;
+std::vector<RecentState> in_order_of_drawing(std::vector<RecentState> states, const TimeScale& scale) {
+  const auto height = [&](const RecentState& state) {
+    const bool brief = seconds_of(state) < scale.seconds * kNarrowest / 100;
     return brief ? 1 + badness_of_state(state.state) : 0;
   };
   std::stable_sort(states.begin(), states.end(), [&](const RecentState& one, const RecentState& other) {
@@ -81,9 +82,9 @@ std::string title_of(const RecentState& state) {
   return title;
 }
 
-std::string piece(const RecentState& state) {
-  double begin = 100 - state.begin_seconds_ago / kSpanSeconds * 100;
-  const double share = seconds_of(state) / kSpanSeconds * 100;
+std::string piece(const RecentState& state, const TimeScale& scale) {
+  double begin = 100 - state.begin_seconds_ago / scale.seconds * 100;
+  const double share = seconds_of(state) / scale.seconds * 100;
   const double width = std::max(share, kNarrowest);
   begin = std::min(begin, 100 - width);
   std::string svg = "<g><title>" + title_of(state) + "</title><rect x=\"" + percent(begin) + "\" width=\"" +
@@ -98,9 +99,9 @@ std::string legend_entry(const std::string& fill, const std::string& name, doubl
          " <b>" + moment_text(seconds) + "</b>";
 }
 
-std::string legend(const std::vector<RecentState>& states) {
+std::string legend(const std::vector<RecentState>& states, const TimeScale& scale) {
   std::map<std::string, double, std::less<>> seconds;
-  double unknown = kSpanSeconds;
+  double unknown = scale.seconds;
   for (const RecentState& state : states) {
     unknown -= seconds_of(state);
     if (drawn(state)) seconds[state.state] += seconds_of(state);
@@ -126,15 +127,19 @@ std::string timeline_patterns() {
   return svg + "</defs></svg>\n";
 }
 
-std::string timeline_html(const std::vector<RecentState>& states) {
-  std::string band = "<svg class=timeline role=img aria-label=\"States of the last hour\">";
-  for (const RecentState& state : in_order_of_drawing(states)) {
-    if (drawn(state)) band += piece(state);
+const TimeScale& scale_of(const std::vector<RecentState>& states) {
+  return !states.empty() && states.front().begin_seconds_ago > kTenMinutes.seconds ? kHour : kTenMinutes;
+}
+
+std::string timeline_html(const std::vector<RecentState>& states, const TimeScale& scale) {
+  std::string band =
+      "<svg class=timeline role=img aria-label=\"States of the " + std::string(scale.name) + "\">";
+  for (const RecentState& state : in_order_of_drawing(states, scale)) {
+    if (drawn(state)) band += piece(state, scale);
   }
-  return band +
-         "</svg>\n<div class=axis aria-hidden=true><span>1 h ago</span><span>45 min</span><span>30 min</span>"
-         "<span>15 min</span><span>now</span></div>\n" +
-         legend(states);
+  band += "</svg>\n<div class=axis aria-hidden=true>";
+  for (const char* const mark : scale.marks) band += "<span>" + std::string(mark) + "</span>";
+  return band + "<span>now</span></div>\n" + legend(states, scale);
 }
 
 }  // namespace codex

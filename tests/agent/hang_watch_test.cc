@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 
 #include "agent/os/process_table.h"
@@ -43,8 +44,8 @@ class Server {
 };
 
 void spin() {
-  for (volatile unsigned i = 0;; i = i + 1) {
-  }
+  std::atomic<unsigned> turns{0};
+  for (;;) ++turns;
 }
 
 void sleep_on() {

@@ -20,6 +20,7 @@ TEST(PageText, SpansHaveTwoUnits) {
   EXPECT_EQ(span_text(1e300), "11574074 d 1 h");
   EXPECT_EQ(moment_text(9.94), "9.9 s");
   EXPECT_EQ(moment_text(10), "10 s");
+  EXPECT_EQ(moment_text(0.001), "under 0.1 s");
 }
 
 TEST(PageText, Quantities) {

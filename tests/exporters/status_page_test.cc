@@ -136,6 +136,19 @@ TEST(StatusPage, AnUnaskedAndAFailedCheckSayItInWords) {
   EXPECT_THAT(page, HasSubstr("failed: timeout <small>2 of 3</small>"));
 }
 
+TEST(StatusPage, WhatAtRestIsNotAskedIsNotCalledOk) {
+  Snapshot snapshot = sample_snapshot();
+  EXPECT_EQ(count(page_of(snapshot), "&#10003; ok"), 3U);
+  for (const char* state : {"stopped", "stopping", "backoff", "failed"}) {
+    snapshot.backends[0].state = state;
+    EXPECT_EQ(count(page_of(snapshot), "not asked now"), 3U) << state;
+    EXPECT_THAT(page_of(snapshot), Not(HasSubstr("http answers"))) << state;
+  }
+  snapshot.backends[0].awaiting = "database";
+  EXPECT_EQ(count(page_of(snapshot), "not asked now"), 2U);
+  EXPECT_THAT(page_of(snapshot), HasSubstr("database answers"));
+}
+
 TEST(StatusPage, TellsOfAHangAndOfWhatComesNext) {
   Snapshot snapshot = sample_snapshot();
   EXPECT_THAT(page_of(snapshot), HasSubstr("Last hang: <strong>spin</strong>"));
@@ -163,7 +176,7 @@ TEST(StatusPage, SaysWhatAStartWaitsFor) {
   EXPECT_THAT(page_of(snapshot), Not(HasSubstr("class=next")));
   backend.awaiting = "database";
   EXPECT_THAT(page_of(snapshot),
-              HasSubstr("It waits for the database. 4 automatic restarts of 5 left in 1 min."));
+              HasSubstr("It waits for the database. 4 of 5 automatic restarts are left in 1 min."));
   backend.next_attempt = WallTime{};
   EXPECT_THAT(page_of(snapshot),
               HasSubstr("It waits for the database; the next attempt is at the latest at <time"));
