@@ -249,9 +249,9 @@ TEST_F(Hook, ARunawayOfDaemonsIsBounded) {
 
 TEST_F(Hook, TheEndWaitsForWhatIsPending) {
   shell("cat >>out");
-  for (std::uint64_t seq = 1; seq <= 5; ++seq) add(seq);
+  for (std::uint64_t seq = 1; seq <= 2; ++seq) add(seq);
   EXPECT_LT(finish(), EventHook::kLastPatience);
-  EXPECT_EQ(count("success"), 5U);
+  EXPECT_EQ(count("success"), 2U);
 }
 
 TEST_F(Hook, AtTheEndTheLastEventIsDeliveredThoughAnEarlierOneHangs) {

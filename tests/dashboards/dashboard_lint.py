@@ -13,7 +13,7 @@ VALUES = ("stat", "timeseries", "bargauge", "state-timeline")
 _COUNTERS = [name for name, family in read_catalogue().items() if family.type == "counter"]
 _COUNTED = "|".join([*_COUNTERS, r"\w+_(?:bucket|sum|count)"])
 _SELECTOR = r"\{[^{}]*\}"
-_RATED = re.compile(rf"\b(?:rate|increase)\((?:{_COUNTED}){_SELECTOR}\[([^\]]+)\]\)")
+_RATED = re.compile(rf"\b(?:rate|increase)\((?:{_COUNTED}){_SELECTOR}\[([^\]]+)\](?: @ end\(\))?\)")
 _DIFFERENCE = re.compile(rf"\b({_COUNTED})({_SELECTOR})\s*-\s*\1\2 offset \$__interval")
 _BARE = re.compile(rf"\b(?:{_COUNTED})(?={_SELECTOR})")
 _LINK = re.compile(r"/d/([\w-]+)\?(.*)")
@@ -149,7 +149,7 @@ def _selectors(dashboard, query):
 def _windows(query):
     """Counters only as rates or exact differences; windows that follow the step, or the range for one number."""
     for window in _RATED.findall(query.expression):
-        if window != "$__rate_interval" and not query.instant:
+        if window != "$__rate_interval" and not query.instant and f"[{window}] @ end()" not in query.expression:
             yield f"[{window}] does not follow the step"
         if window == "$__interval":
             yield "a window of one step misses what lies between two of them"

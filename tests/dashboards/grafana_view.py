@@ -82,12 +82,19 @@ class View:
         return self._interpolate(query.expression, {
             "__interval": f"{step}s", "__rate_interval": f"{rate}s", "__range": f"{span}s"})
 
-    def ask(self, query):
-        """Series with at least one number. Raises AssertionError with Prometheus' words if it refuses the query."""
+    def text(self, template):
+        """A title with the values of its variables."""
+        return self._interpolate(template, {})
+
+    def samples(self, query):
+        """[(labels, [(Unix time, value), ...])]. Raises AssertionError with Prometheus' words if it refuses the query."""
         expression = self.expression(query)
         if query.instant:
-            found = [(labels, [(self._end, value)]) for labels, value in self._prometheus.query(expression, self._end)]
-        else:
-            found = self._prometheus.query_range(expression, self._begin, self._end, self.step(query))
-        series = [Series(labels, [value for _, value in points if not math.isnan(value)]) for labels, points in found]
+            return [(labels, [(self._end, value)]) for labels, value in self._prometheus.query(expression, self._end)]
+        return self._prometheus.query_range(expression, self._begin, self._end, self.step(query))
+
+    def ask(self, query):
+        """Series with at least one number."""
+        series = [Series(labels, [value for _, value in points if not math.isnan(value)])
+                  for labels, points in self.samples(query)]
         return [one for one in series if one.values]

@@ -1,4 +1,4 @@
-"""A real codex-agent with a Node backend that is restarted, hangs and is killed, in a real Prometheus that scrapes
+"""A real codex-agent with a Node backend that is restarted, loses its database, hangs and is killed, in a real Prometheus that scrapes
 every second: fifteen times as often as the dashboards expect, so that a minute of theirs is four seconds."""
 
 import contextlib
@@ -61,16 +61,15 @@ class QuickLife:
     def _live(self):
         self._scraped("codex_agent_backend_up == 1")
         self._began = time.time()
-        self._after(2 * MINUTE)
+        self._after(MINUTE + 1)
         self._agent.run("restart", expect=0)
         self._meddle()
         self._break_database()
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{self._agent.port}/block?ms=9000", timeout=.5)
+            urllib.request.urlopen(f"http://127.0.0.1:{self._agent.port}/block?ms=600000", timeout=.5)
         self._scraped("codex_agent_backend_hung == 1")
         self._after(2, since=time.time())
         self.moments["hung"] = time.time()
-        self._scraped("codex_agent_backend_hung == 0 and codex_agent_backend_ready == 1")
         psutil.Process(self._agent.backend()["pid"]).kill()
         self._scraped('codex_agent_backend_restarts_total{reason="crash"} == 1 and on () codex_agent_backend_ready == 1')
         self._after(MINUTE, since=time.time())

@@ -197,7 +197,7 @@ class SimulatedBackend:
         yield from self._recovery.samples(prefix + "recovery_duration_seconds", own)
         yield from self._hangs.samples(prefix + "hang_duration_seconds", own)
         yield from self._detections.samples(prefix + "hang_detection_delay_seconds", own)
-        yield prefix + "hang_watch_cpu_seconds_total", own, round(self._cpu["user"] / 20, 6)
+        yield prefix + "hang_watch_cpu_seconds_total", own, round(self._counts["output"] * .0002, 6)
 
     def _resources(self, own, origin):
         prefix, current, now = "codex_agent_backend_", self._current, self._now

@@ -31,9 +31,9 @@ def unknown_names(dashboard, known):
     return found
 
 
-def used_series():
+def used_series(dashboards):
     """Of dashboards, alerts and recording rules."""
-    expressions = [expression for dashboard in shipped() for _, expression in dashboard.expressions()]
+    expressions = [expression for dashboard in dashboards for _, expression in dashboard.expressions()]
     expressions += [rule["expr"] for path in (rule_files.ALERTS, rule_files.RECORDINGS)
                     for rule in rule_files.rules(path)]
     return {metric for expression in expressions for metric, _ in Named(expression).selectors}
@@ -69,10 +69,28 @@ def test_the_dashboard_names_only_what_is_exported(name):
     assert unknown_names(shipped_named(name), stored_series()) == []
 
 
+def unused_metrics(dashboards):
+    used = used_series(dashboards)
+    return {name for name, family in read_catalogue().items() if not used & set(family.series())}
+
+
 def test_every_metric_is_used_or_left_for_exploration_with_a_reason():
-    used = used_series()
-    unused = {name for name, family in read_catalogue().items() if not used & set(family.series())}
-    assert unused == set(EXCEPTIONS["for_exploration"])
+    assert unused_metrics(shipped()) == set(EXCEPTIONS["for_exploration"])
+
+
+def test_provisioning_is_of_one_piece():
+    """The data source scrapes as Prometheus does and is the one that the alerts ask; the provider looks where
+    `cmake --install` puts the dashboards."""
+    provisioning = FILES[0].parent / "provisioning"
+    (source,) = rule_files.load(provisioning / "datasources/codex-agent.yaml")["datasources"]
+    prometheus = rule_files.load(rule_files.PROMETHEUS / "prometheus.yml")
+    assert source["jsonData"]["timeInterval"] == prometheus["global"]["scrape_interval"]
+    alerts = (provisioning / "alerting/codex-agent-rules.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"datasourceUid: (\S+)", alerts)) == {source["uid"], "__expr__"}
+    (provider,) = rule_files.load(provisioning / "dashboards/codex-agent.yaml")["providers"]
+    install = (REPOSITORY / "agent/packaging/install.cmake").read_text(encoding="utf-8")
+    assert "${CMAKE_INSTALL_DATADIR}/codex-agent/dashboards" in install
+    assert provider["options"]["path"] == "/usr/share/codex-agent/dashboards/grafana"
 
 
 def test_alerts_lead_to_dashboards_and_variables_that_exist():
@@ -150,6 +168,15 @@ def test_a_removed_metric_is_noticed():
     assert unknown_names(shipped_named("fleet"), known) == [
         "fleet: panel Hung, A: there is no metric codex_agent_backend_hung"]
     assert set(OF_PROMETHEUS) < set(known)
+
+
+def test_a_metric_that_no_panel_shows_any_more_is_noticed():
+    def drop(document):
+        document["panels"] = [one for one in document["panels"] if one.get("title") != "Loop lags"
+                              and one.get("title") != "Loop lag"]
+
+    dashboards = [dashboard.changed(drop) if dashboard.name == "agent" else dashboard for dashboard in shipped()]
+    assert unused_metrics(dashboards) - unused_metrics(shipped()) == {"codex_agent_loop_lag_seconds"}
 
 
 def test_a_misspelled_option_of_a_panel_is_noticed(tmp_path):

@@ -35,30 +35,43 @@ def real_views(tmp_path_factory):
         yield life.views
 
 
-@pytest.fixture(params=["history", "real"])
+@pytest.fixture(params=["history", "real"], scope="session")
 def data(request):
     """Which data, and what makes views of a dashboard on it."""
     return request.param, request.getfixturevalue(f"{request.param}_views")
+
+
+@pytest.fixture(scope="session")
+def found(data):
+    """{place: series of all views} of a shipped dashboard."""
+    known = {}
+
+    def of(dashboard):
+        if dashboard.name not in known:
+            known[dashboard.name] = ask_all(dashboard, data[1](dashboard))
+        return known[dashboard.name]
+
+    return of
 
 
 def named_in(legend):
     return set(re.findall(r"\{\{\s*(\w+)\s*\}\}", legend))
 
 
-def ask_all(dashboard, views):
+def ask_all(dashboard, views, only=""):
     """{place: series of all views}"""
-    return {query.place: [series for view in views for series in view.ask(query)] for query in dashboard.queries()}
+    return {query.place: [series for view in views for series in view.ask(query)]
+            for query in dashboard.queries() if only in query.place}
 
 
-def empty(dashboard, views):
-    return {place for place, series in ask_all(dashboard, views).items() if not series}
+def empty(answers):
+    return {place for place, series in answers.items() if not series}
 
 
-def without_their_labels(dashboard, views):
+def without_their_labels(dashboard, answers):
     """Queries whose legend names a label that nothing they find has."""
-    found = ask_all(dashboard, views)
-    return {query.place for query in dashboard.queries()
-            if found[query.place] and not named_in(query.legend) <= set().union(*(s.labels for s in found[query.place]))}
+    return {query.place for query in dashboard.queries() if answers.get(query.place)
+            and not named_in(query.legend) <= set().union(*(series.labels for series in answers[query.place]))}
 
 
 def mapped(panel):
@@ -67,11 +80,9 @@ def mapped(panel):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_query_finds_something(name, data):
-    source, views = data
-    dashboard = shipped_named(name)
-    listed = {place for place in EXCEPTIONS[source] if place.startswith(name + ":")}
-    assert empty(dashboard, views(dashboard)) == listed
+def test_every_query_finds_something(name, data, found):
+    listed = {place for place in EXCEPTIONS[data[0]] if place.startswith(name + ":")}
+    assert empty(found(shipped_named(name))) == listed
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -82,37 +93,51 @@ def test_every_variable_has_something_to_choose_from(name, data):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_label_of_a_legend_exists(name, data):
+def test_every_label_of_a_legend_exists(name, found):
     dashboard = shipped_named(name)
-    assert without_their_labels(dashboard, data[1](dashboard)) == set()
+    assert without_their_labels(dashboard, found(dashboard)) == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_state_that_is_met_has_its_word(name, data):
+def test_every_state_that_is_met_has_its_word(name, found):
     dashboard = shipped_named(name)
-    views = data[1](dashboard)
     for panel in dashboard.panels():
         if panel["type"] == "state-timeline":
-            met = {value for query in dashboard.queries_of(panel) for view in views for series in view.ask(query)
+            met = {value for query in dashboard.queries_of(panel) for series in found(dashboard)[query.place]
                    for value in series.values}
             assert met and met <= mapped(panel), panel["title"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_column_that_is_named_exists(name, history_views):
+def test_every_column_that_is_named_exists(name, found):
     dashboard = shipped_named(name)
-    found = ask_all(dashboard, history_views(dashboard))
     for panel in dashboard.panels():
         if panel["type"] != "table":
             continue
         columns = {"Time"}
-        for target in panel["targets"]:
-            columns |= {f"Value #{target['refId']}"}.union(
-                *(series.labels for series in found[dashboard.place(panel, target)]))
+        for query in dashboard.queries_of(panel):
+            columns |= {f"Value #{query.target['refId']}"}.union(
+                *(series.labels for series in found(dashboard)[query.place]))
         organize = next(step["options"] for step in panel["transformations"] if step["id"] == "organize")
         shown = {organize["renameByName"].get(column, column) for column in columns - set(organize["excludeByName"])}
         assert set(organize["excludeByName"]) | set(organize["renameByName"]) | set(organize["indexByName"]) <= columns
         assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} <= shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_that_is_styled_exists(name):
+    """Overrides match by what a legend says, or could say."""
+    for panel in shipped_named(name).panels():
+        if panel["type"] == "table":
+            continue
+        legends = [target.get("legendFormat", "") for target in panel["targets"]]
+        patterns = [re.compile(re.sub(r"\\{\\{.*?\\}\\}", ".+", re.escape(legend))) for legend in legends]
+        for override in panel["fieldConfig"]["overrides"]:
+            named = override["matcher"]["options"]
+            if override["matcher"]["id"] == "byRegexp":
+                assert any(re.search(named.strip("/"), legend) for legend in legends), named
+            else:
+                assert any(pattern.fullmatch(named) for pattern in patterns), named
 
 
 @pytest.mark.parametrize("moment,backend,state,reason", [
@@ -136,7 +161,8 @@ def test_a_misspelled_metric_is_noticed(history_views):
         target["expr"] = target["expr"].replace("backend_hung", "backend_hunk")
 
     dashboard = shipped_named("fleet").changed(misspell)
-    assert "fleet: panel Hung, A" in empty(dashboard, history_views(dashboard))
+    place = "fleet: panel Hung, A"
+    assert empty(ask_all(dashboard, history_views(dashboard), place)) == {place}
 
 
 @pytest.mark.parametrize("right,wrong", [("backend=~", "backends=~"), ('state="degraded"', 'state="degrated"')])
@@ -147,8 +173,8 @@ def test_a_misspelled_matcher_is_noticed(right, wrong, history_views):
         target["expr"] = target["expr"].replace(right, wrong)
 
     dashboard = shipped_named("fleet").changed(misspell)
-    series = ask_all(dashboard, history_views(dashboard))["fleet: panel Degraded, A"]
-    assert not series
+    place = "fleet: panel Degraded, A"
+    assert empty(ask_all(dashboard, history_views(dashboard), place)) == {place}
 
 
 def test_a_misspelled_label_of_a_legend_is_noticed(history_views):
@@ -157,7 +183,8 @@ def test_a_misspelled_label_of_a_legend_is_noticed(history_views):
         panel["targets"][0]["legendFormat"] = "{{backend}}: {{klass}}"
 
     dashboard = shipped_named("fleet").changed(misspell)
-    assert without_their_labels(dashboard, history_views(dashboard)) == {"fleet: panel Hangs by class, A"}
+    place = "fleet: panel Hangs by class, A"
+    assert without_their_labels(dashboard, ask_all(dashboard, history_views(dashboard), place)) == {place}
 
 
 def test_a_query_that_prometheus_does_not_understand_is_noticed(history_views):
