@@ -57,7 +57,8 @@ endif()
 # They measure how soon a stop is complete and a hang is told, so nothing else may need the processors.
 if(NOT CODEX_SANITIZE)
   codex_integration_test(hang_zoo 500)
-  set_tests_properties(integration.hang_zoo PROPERTIES RUN_SERIAL ON)
+  codex_integration_test(hang_controls 300)
+  set_tests_properties(integration.hang_zoo integration.hang_controls PROPERTIES RUN_SERIAL ON)
   set_tests_properties(integration.stop PROPERTIES RUN_SERIAL ON)
 endif()
 

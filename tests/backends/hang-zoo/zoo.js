@@ -3,6 +3,7 @@
 'use strict';
 const http = require('http');
 const fs = require('fs');
+const crypto = require('crypto');
 const child = require('child_process');
 
 const port = Number(process.argv[2]);
@@ -101,6 +102,16 @@ const server = http.createServer((request, response) => {
   if (answer) return void answer(response);
   if (url.pathname === '/db') return void query(response);
   response.end('ok\n');
+});
+
+// WebSockets are taken, listened to, and never answered (RFC 6455).
+server.on('upgrade', (request, socket) => {
+  const key = request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+  const accept = crypto.createHash('sha1').update(key).digest('base64');
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+    `Sec-WebSocket-Accept: ${accept}\r\n\r\n`);
+  socket.on('error', () => {});
+  socket.resume();
 });
 
 (async () => {

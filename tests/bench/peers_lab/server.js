@@ -1,5 +1,6 @@
 // The Node.js backend of the bench; journal and variables as in backend.c. On SIGTERM it serves on for
-// LAB_GRACEFUL_MS, as a server does that lets its clients finish, and then ends.
+// LAB_GRACEFUL_MS, as a server does that lets its clients finish, and then ends. GET /hang/MS blocks it for so long,
+// GET /hang/Infinity for ever.
 'use strict';
 const fs = require('fs');
 const http = require('http');
@@ -15,7 +16,16 @@ process.on('SIGTERM', () => {
   setTimeout(() => process.exit(0), Number(process.env.LAB_GRACEFUL_MS || 0));
 });
 
-http.createServer((request, response) => response.end(`${process.pid}\n`))
+function hang(ms) {
+  const end = Date.now() + ms;
+  while (Date.now() < end);
+}
+
+http.createServer((request, response) => {
+  response.end(`${process.pid}\n`);
+  const [, what, ms] = request.url.split('/');
+  if (what === 'hang') setImmediate(hang, Number(ms));
+})
   .on('error', (error) => {
     if (error.code === 'EADDRINUSE') note('X');
     console.error(error.message);

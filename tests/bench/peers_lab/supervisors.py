@@ -331,7 +331,7 @@ set statefile {self.directory}/monit.state
 set httpd unixsocket {self.directory}/sock allow localhost
 check process be with pidfile {pid}
   start program = "{start}" with timeout 5 seconds
-  stop program = "{stop}" with timeout {max(2, round(grace) + 1)} seconds
+  stop program = "{stop}" with timeout {round(grace) + 10} seconds
 """, 0o600)
 
     def launch(self):
