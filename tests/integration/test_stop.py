@@ -10,8 +10,9 @@ from harness import processes
 from harness.waiting import wait_until
 
 GRACE = 2.0
-# 200 ms beyond the grace, and the start of the command line itself; a sanitized build is slower at everything.
-SLACK = 1.0 if sanitized() else 0.2 + 0.1
+# 200 ms beyond the grace, and the start of the command line itself. A sanitized build is slower at everything, and its
+# tests run beside others: there it shows only that a stop ends.
+SLACK = 20 if sanitized() else 0.2 + 0.1
 
 COMMANDS = {
     "plain node": NODE_BACKEND,
