@@ -1,12 +1,18 @@
 """What looks like a hang, or loads the machine, under the real agent with its defaults: nothing is restarted, and
 nothing is confirmed but what is there. tests/bench/hang_controls does the same for ten minutes."""
 
+import dataclasses
+
 import pytest
 
-from harness.hang_controls import CONTROLS
+from harness.hang_controls import CONTROLS, hang_for
 from harness.zoo_cases import Surroundings
 
 SECONDS = 3.5
+# Three failures in three seconds: the probe has its own opinion long before the hang ends, and keeps it for a while.
+IMPATIENT = '[backend.app.probe.http]\nperiod = "1s"\ntimeout = "500ms"\n'
+HUNG = {"sync_child": {"again": hang_for("exec", 5, pause=1)}, "report": {"again": hang_for("work", 5, pause=1)},
+        "debugger": {}}
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +21,17 @@ def surroundings():
         yield made
 
 
-@pytest.mark.parametrize("name", CONTROLS)
-def test_it_is_left_alone(surroundings, agent, name):
-    control = CONTROLS[name]
-    found = control.run(surroundings, agent, SECONDS)
+def check(control, surroundings, agent, seconds=SECONDS):
+    found = control.run(surroundings, agent, seconds)
     assert not control.wrong(found), (control.wrong(found), agent.run("evidence", "latest").stdout)
+
+
+@pytest.mark.parametrize("name", [name for name in CONTROLS if name not in HUNG])
+def test_it_is_left_alone(surroundings, agent, name):
+    check(CONTROLS[name], surroundings, agent)
+
+
+@pytest.mark.parametrize("name", HUNG)
+def test_a_failing_probe_restarts_no_hang_that_is_to_be_left_alone(surroundings, agent, name):
+    control = CONTROLS[name]
+    check(dataclasses.replace(control, extra=control.extra + IMPATIENT, **HUNG[name]), surroundings, agent, 5)

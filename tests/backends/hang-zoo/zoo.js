@@ -1,4 +1,5 @@
-// A server that can hang in every known way: GET /hang?m=MODE (or START_MODE at its start) makes it so.
+// A server that can hang in every known way: GET /hang?m=MODE (or START_MODE at its start) makes it so, some ways with
+// &s=SECONDS only for so long.
 // node zoo.js PORT      environment: PG_URL, POOL_MAX, UPSTREAM (port), FIFO (path), START_MODE
 'use strict';
 const http = require('http');
@@ -43,13 +44,14 @@ const now = {
   regex() { /^(a+)+$/.test('a'.repeat(40) + '!'); },
   json() { const text = '[' + '1,'.repeat(5e6) + '1]'; for (;;) JSON.parse(text); },
   microtasks() { const again = () => Promise.resolve().then(again); again(); },
-  exec() { child.execSync('sleep 1000'); },
+  exec(seconds = 1000) { child.execSync(`sleep ${seconds}`); },
   fifo() { fs.readFileSync(process.env.FIFO); },
   atomics() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
   gc: churn,
   debugger() { debugger; }, // eslint-disable-line no-debugger
   block200() { block(200); },
   block1000() { block(1000); },
+  work(seconds) { block(seconds * 1000); },
   immediates() { const again = () => { block(5); setImmediate(again); }; again(); },
   files() {
     const take = () => { try { for (;;) kept.push(fs.openSync('/dev/null')); } catch { /* no more */ } };
@@ -90,7 +92,7 @@ const server = http.createServer((request, response) => {
   if (url.pathname === '/hang' && later[mode]) { later[mode](); return void response.end('soon\n'); }
   if (url.pathname === '/hang' && now[mode]) {
     response.end('now\n');
-    return void setTimeout(now[mode], 20);
+    return void setTimeout(now[mode], 20, ...url.searchParams.getAll('s').map(Number));
   }
   if (url.pathname === '/health' && !process.env.DEEP_HEALTH) return void response.end('ok\n');
   if (url.pathname === '/poll') return void setTimeout(() => response.end('news\n'), Number(url.searchParams.get('ms')));

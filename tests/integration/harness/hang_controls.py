@@ -3,6 +3,7 @@ defaults. It must restart for none of it, and confirm only what is really there.
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import threading
@@ -35,11 +36,13 @@ class Control:
     again: typing.Optional[typing.Callable] = None  # called with (around, agent) again and again
     command: typing.Callable = lambda around: zoo_cases.NODE
     may_confirm: tuple = ()  # classes
+    extra: str = ""  # configuration
     commanded: bool = False  # `again` is a restart by command
 
     def run(self, around, agent, seconds):
+        """At least for so long; what was found."""
         command = [str(part) for part in [*self.command(around), agent.port]]
-        agent.write(f"[backend.app]\ncommand = {json.dumps(command)}\nport = {agent.port}\n")
+        agent.write(f"[backend.app]\ncommand = {json.dumps(command)}\nport = {agent.port}\n{self.extra}")
         agent.environment.update(around.environment())
         agent.start()
         states, times, cpu = set(), 0, []
@@ -73,7 +76,7 @@ class Control:
 
 def block(milliseconds, pause):
     def again(around, agent):
-        get(agent.port, f"/hang?m=block{milliseconds}")
+        assert b" 200 " in get(agent.port, f"/hang?m=block{milliseconds}", timeout=30), "it was not blocked"
         time.sleep(milliseconds / 1000 + pause)
     return again
 
@@ -81,12 +84,13 @@ def block(milliseconds, pause):
 @contextlib.contextmanager
 def open_requests(around, agent):
     """Long polls, server-sent events, and WebSockets whose clients talk to a server that does not answer them."""
-    end = threading.Event()
+    end, said = threading.Event(), []
 
     def talk():
         with WebSocket(agent.port, "/") as connection:
-            while not end.wait(3):
+            while not end.wait(2):
                 connection.send("anybody there?")
+                said.append(connection)
 
     talkers = [threading.Thread(target=talk, daemon=True) for _ in range(4)]
     for talker in talkers:
@@ -96,23 +100,41 @@ def open_requests(around, agent):
     end.set()
     for talker in talkers:
         talker.join()
+    assert len(set(said)) == len(talkers), "not all of them talked"
 
 
-INSPECTOR = free_port()
+def hang_for(mode, seconds, pause=3):
+    """A hang that ends by itself, and some seconds in which the server is itself again."""
+    def again(around, agent):
+        assert b" 200 " in get(agent.port, f"/hang?m={mode}&s={seconds}"), "it does not serve"
+        time.sleep(seconds + pause)
+    return again
+
+
+INSPECTOR = functools.cache(free_port)
 
 
 @contextlib.contextmanager
 def paused(around, agent):
     """A breakpoint, for as long as it takes."""
-    with Debugger(INSPECTOR) as debugger:
+    with Debugger(INSPECTOR()) as debugger:
         debugger.pause()
-        get(agent.port, "/", timeout=0.5)
+        get(agent.port, "/", timeout=1)
+        assert get(agent.port, "/", timeout=1) == b"", "it is not paused"
         yield
 
 
 def save(around, agent):
-    zoo_cases.save_file(around, None)
-    time.sleep(4)
+    """nodemon starts the program again, and it is used for a while."""
+    server = agent.backend()["port"]["owner_pid"]
+
+    def restarted():
+        zoo_cases.save_file(around, None)  # nodemon may not look yet
+        with contextlib.suppress(AssertionError):
+            return wait_until(lambda: agent.backend()["port"]["owner_pid"] not in (server, None), 3)
+
+    wait_until(restarted, 60, "another server")
+    time.sleep(2)
 
 
 def deploy(around, agent):
@@ -120,18 +142,23 @@ def deploy(around, agent):
     time.sleep(3)
 
 
+REPORT = '[backend.app.hang]\naction = "report"\n'
+
 CONTROLS = {
-    "idle": Control(60),
-    "keep_alive_1000": Control(90, beside=lambda around, agent: zoo_cases.keep_alive_load(1000)(around, agent)),
-    "cpu_hogs": Control(90, beside=lambda around, agent: zoo_cases.hogs(4 * (os.cpu_count() or 1))(around, agent)),
-    "open_requests": Control(90, beside=open_requests),
+    "idle": Control(50),
+    "keep_alive_1000": Control(70, beside=zoo_cases.keep_alive_load(1000)),
+    "cpu_hogs": Control(70, beside=zoo_cases.hogs(4 * (os.cpu_count() or 1))),
+    "open_requests": Control(80, beside=open_requests),
     "block_200": Control(45, again=block(200, 0.6)),
     # Blocked for a second is blocked: told, and healed before anything is done.
     "block_1000": Control(45, again=block(1000, 1.5), may_confirm=("spin",)),
-    "debugger": Control(60, beside=paused, may_confirm=("paused",),
-                        command=lambda around: ["node", f"--inspect=127.0.0.1:{INSPECTOR}", *zoo_cases.NODE[1:]]),
-    "nodemon_restart": Control(60, again=save, command=zoo_cases.nodemon,
+    # Hangs, but none that may be restarted: less than the 30 s of their class, by an operator's word, by a debugger.
+    "sync_child": Control(50, again=hang_for("exec", 20), may_confirm=("sync_child",)),
+    "report": Control(50, again=hang_for("work", 20), may_confirm=("spin",), extra=REPORT),
+    "debugger": Control(45, beside=paused, may_confirm=("paused",),
+                        command=lambda around: ["node", f"--inspect=127.0.0.1:{INSPECTOR()}", *zoo_cases.NODE[1:]]),
+    "nodemon_restart": Control(50, again=save, command=zoo_cases.nodemon,
                                beside=lambda around, agent: RatedRequests(agent.port, [Request("/")])),
-    "deploy_restart": Control(60, again=deploy, commanded=True,
+    "deploy_restart": Control(50, again=deploy, commanded=True,
                               beside=lambda around, agent: RatedRequests(agent.port, [Request("/")], rate=50)),
 }

@@ -228,7 +228,7 @@ def save_file(around, animal):
 def nodemon(around):
     save_file(around, None)
     return ["node", os.path.join(around.environment()["NODE_PATH"], "nodemon", "bin", "nodemon.js"), "-q",
-            os.path.join(around.directory, "app.js")]
+            "--watch", around.directory, os.path.join(around.directory, "app.js")]
 
 
 INSPECTOR = functools.cache(free_port)
