@@ -164,15 +164,15 @@ void Backend::evidence_taken(const std::string& incident,
   if (restart_due_ && !services_.evidence.busy(config_.name)) restart_hung();
 }
 
-/// Overrides what the probes say while a hang is confirmed: it names the cause, and knows whether a restart
-/// helps.
+/// Overrides what the probes say while a hang is confirmed: it names the cause, and what is done about it,
+/// and when, is the hang policy's business alone.
 void Backend::consider_hang() {
   if (!hang_) return;
   const bool helpless = is_helpless(*hang_->hang);
   health_.health = helpless ? Health::kDegraded : Health::kHung;
   health_.reason = "hang: " + last_hang_->hang_class;
   health_.detail = last_hang_->detail;
-  health_.restart = health_.restart && !helpless && !hang_->debugger;
+  health_.restart = false;
 }
 
 void Backend::hang_due(const HangVerdict& verdict, const HangPolicy::Decision& decision) {
@@ -221,6 +221,7 @@ void Backend::hang_over(const HangVerdict& last, Duration lasted) {
   restart_due_.reset();
   if (!hang_) return;  // Only a suspicion, which has cleared.
   hang_.reset();
+  hang_over_at_ = services_.loop.now();
   last_hang_->lasted_seconds = to_seconds(lasted);
   last_hang_->action.clear();
   last_hang_->due.reset();

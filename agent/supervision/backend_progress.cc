@@ -61,7 +61,7 @@ void Backend::follow_startup() {
 
 void Backend::follow_health() {
   if (lifecycle_.state() != State::kRunning) return;
-  health_ = judge_health(prober_.trackers());
+  health_ = judge_health(prober_.trackers(), hang_over_at_);
   if (!idle_wrapper_.empty()) {
     // Its probes fail for a known reason; what is done about it has been decided there.
     health_ = {Health::kDegraded, "wrapper_idle", idle_wrapper_, false};
@@ -79,7 +79,7 @@ void Backend::follow_health() {
   publish_state(health_.reason.empty() ? "recovered" : health_.reason, health_.detail);
   if (health_.restart) {
     problem_ = health_.reason + ": " + health_.detail;
-    handle({EventType::kRestart, hang_ ? Cause::kHang : Cause::kProbeFailure});
+    handle({EventType::kRestart, Cause::kProbeFailure});
   } else if (reconnect_.due(database_fails(prober_.trackers()), others_succeed(prober_.trackers()),
                             services_.loop.now())) {
     problem_ = "The database is back, but the server has not become healthy within " +

@@ -32,7 +32,7 @@ std::string_view to_string(Health health) {
   return "";
 }
 
-HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
+HealthVerdict judge_health(const std::vector<ProbeTracker>& probes, std::optional<TimePoint> hang_over_at) {
   const ProbeTracker* degrading = nullptr;
   const ProbeTracker* lifeless = nullptr;
   bool held = false;
@@ -46,6 +46,7 @@ HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
   }
   if (degrading == nullptr) return {};
   if (lifeless != nullptr) {
+    held = hang_over_at && (!lifeless->threshold_began() || *lifeless->threshold_began() < *hang_over_at);
     for (const auto& probe : probes) {
       if (probe.spec().kind == ProbeKind::kDatabase && database_may_be_the_cause(probe, *lifeless))
         held = true;

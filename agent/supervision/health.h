@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,8 +25,10 @@ struct HealthVerdict {
 /// A failing database or readiness probe degrades. A failing liveness probe asks for a restart, except while
 /// the database may be the cause: a restart would not bring the database back. It may be the cause unless it
 /// was well before the first of the failures that count, and has been asked and found well since. So after an
-/// outage liveness must reach its threshold anew.
-HealthVerdict judge_health(const std::vector<ProbeTracker>& probes);
+/// outage liveness must reach its threshold anew; so it must after a hang that was over at `hang_over_at`,
+/// for what failed during that has been dealt with.
+HealthVerdict judge_health(const std::vector<ProbeTracker>& probes,
+                           std::optional<TimePoint> hang_over_at = std::nullopt);
 
 /// A database probe counts as failing.
 bool database_fails(const std::vector<ProbeTracker>& probes);

@@ -20,6 +20,7 @@ struct Probes {
   std::vector<ProbeTracker> all{tracker("http", ProbeKind::kHttp, ProbeRole::kLiveness),
                                 tracker("database", ProbeKind::kDatabase, ProbeRole::kReadiness)};
   TimePoint now{seconds(100)};
+  std::optional<TimePoint> hang_over_at;
 
   Probes& http(Outcome outcome, int times = 1) { return record(0, outcome, Reason::kStatus, times); }
   Probes& database(Outcome outcome, int times = 1) { return record(1, outcome, Reason::kRefused, times); }
@@ -32,7 +33,7 @@ struct Probes {
     }
     return *this;
   }
-  HealthVerdict judge() const { return judge_health(all); }
+  HealthVerdict judge() const { return judge_health(all, hang_over_at); }
 };
 
 TEST(Health, BelowTheThresholdNothingHappens) {
@@ -64,6 +65,18 @@ TEST(Health, LivenessIsHeldWhileTheDatabaseFails) {
   probes.database(Outcome::kFailure, 2).http(Outcome::kFailure, 10);
   EXPECT_FALSE(probes.judge().restart);
   EXPECT_EQ(probes.judge().reason, "database: refused");
+}
+
+TEST(Health, AfterAHangLivenessMustReachItsThresholdAnew) {
+  Probes probes;
+  probes.database(Outcome::kSuccess).http(Outcome::kFailure, 5).database(Outcome::kSuccess);
+  probes.hang_over_at = probes.now;
+  EXPECT_FALSE(probes.judge().restart) << "all of these failures are from the hang";
+  EXPECT_EQ(probes.judge().health, Health::kDegraded);
+  probes.http(Outcome::kFailure, 2).database(Outcome::kSuccess);
+  EXPECT_FALSE(probes.judge().restart) << "two new failures are below the threshold of three";
+  probes.http(Outcome::kFailure).database(Outcome::kSuccess);
+  EXPECT_TRUE(probes.judge().restart);
 }
 
 TEST(Health, AfterAnOutageLivenessMustReachItsThresholdAnew) {

@@ -27,7 +27,8 @@ def wrapped(request, agent, node_modules):
             json.dumps({"name": "app", "scripts": {"dev": request.param}}), encoding="ascii")
         agent.directory.joinpath("app.js").write_text(APPLICATION, encoding="ascii")
         agent.directory.joinpath("node_modules").symlink_to(node_modules)
-        agent.configure(["npm", "run", "dev"], f'[backend.app.restart]\non_wrapper_idle = "{policy}"\n')
+        agent.configure(["npm", "run", "dev"], f'[backend.app.restart]\non_wrapper_idle = "{policy}"\n',
+                        period="1s")
         agent.start(timeout=90)
         return agent
 
