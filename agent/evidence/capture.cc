@@ -33,7 +33,7 @@ using Moment = EvidenceRequest::Moment;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kOutputLines = 50, kMostRequest = 4 << 20, kMostEarlier = 8;
-constexpr Duration kDatabaseLimit = milliseconds(150);
+constexpr Duration kDatabaseLimit = milliseconds(250);
 // Of the serving process. Never environ: it holds what must not be shown.
 constexpr const char* kRawFiles[] = {"status", "limits", "io", "stat", "sched", "cgroup", "smaps_rollup"};
 

@@ -170,8 +170,9 @@ class Backend {
   ReconnectWatch reconnect_;
   ServerWatch server_;
   HangWatch hang_watch_;
-  std::optional<HangVerdict> hang_;        ///< while one is confirmed
-  std::optional<TimePoint> hang_over_at_;  ///< the last one of this generation
+  std::optional<HangVerdict> hang_;  ///< while one is confirmed
+  std::optional<TimePoint>
+      failures_count_from_;  ///< of liveness probes: the end of the last hang or idleness
   std::optional<HangSnapshot> last_hang_;
   std::string incident_;  ///< id of the evidence of the present suspicion or hang; "" without
   std::optional<TimePoint> suspicion_looked_at_;     ///< the last closer look at a mere suspicion

@@ -221,7 +221,7 @@ void Backend::hang_over(const HangVerdict& last, Duration lasted) {
   restart_due_.reset();
   if (!hang_) return;  // Only a suspicion, which has cleared.
   hang_.reset();
-  hang_over_at_ = services_.loop.now();
+  failures_count_from_ = services_.loop.now();
   last_hang_->lasted_seconds = to_seconds(lasted);
   last_hang_->action.clear();
   last_hang_->due.reset();
