@@ -116,6 +116,7 @@ class Backend {
   void follow_server();
   void probe_asked(std::size_t index);
   void probe_answered(std::size_t index);
+  [[nodiscard]] const ProbeSpec* own_database() const;
   [[nodiscard]] std::optional<std::uint16_t> own_database_port() const;
   void hang_suspected(const HangVerdict& verdict);
   void hang_confirmed(const HangVerdict& verdict);

@@ -55,12 +55,17 @@ std::optional<HangWatch::Asked> asked_of(const ProbeSpec& spec) {
 
 }  // namespace
 
-std::optional<std::uint16_t> Backend::own_database_port() const {
+/// The probe that asks the backend's database server; nullptr without one.
+const ProbeSpec* Backend::own_database() const {
   for (const auto& probe : config_.probes) {
-    if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite"))
-      return database_port(probe);
+    if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite")) return &probe;
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+std::optional<std::uint16_t> Backend::own_database_port() const {
+  const auto* database = own_database();
+  return database != nullptr ? std::optional(database_port(*database)) : std::nullopt;
 }
 
 /// The process that has the port now is the one whose progress counts.
@@ -132,18 +137,14 @@ void Backend::take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment 
   request.token_prefix = services_.agent_id + "/" + config_.name + "/";
   if (port_) request.server = port_->server();
   request.port = config_.port;
-  request.database_ports = RequestWaits::usual_database_ports();
-  if (const auto own = own_database_port()) request.database_ports.insert(*own);
+  request.database_ports = HangWatch::database_ports(own_database_port());
   request.hang_class = verdict.hang ? to_string(*verdict.hang) : "";
   request.why = verdict.why;
   for (const auto& [hang, count] : hang_watch_.votes()) request.votes.emplace_back(to_string(hang), count);
   request.since = now - wall(verdict.clock);
   request.next = next_step();
   request.output_file = config_.output_file;
-  for (const auto& probe : config_.probes) {
-    if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite"))
-      request.database_url = probe.url;
-  }
+  if (const auto* database = own_database()) request.database_url = database->url;
   services_.evidence.capture(std::move(request), [this, incident = incident_](const auto& answer) {
     evidence_taken(incident, answer);
   });

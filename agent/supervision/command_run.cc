@@ -46,6 +46,18 @@ std::string describe(const ExitStatus& status) {
 
 }  // namespace
 
+std::string_view to_string(CommandRun::Result::Outcome outcome) {
+  switch (outcome) {
+    case CommandRun::Result::Outcome::kSuccess:
+      return "success";
+    case CommandRun::Result::Outcome::kFailure:
+      return "failure";
+    case CommandRun::Result::Outcome::kTimeout:
+      return "timeout";
+  }
+  return "failure";
+}
+
 CommandRun::CommandRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request,
                        const std::string& document, const std::string& token_prefix, Duration time_limit)
     : loop_(loop),

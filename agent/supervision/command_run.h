@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "agent/os/event_loop.h"
 #include "agent/os/redactor.h"
@@ -71,5 +72,7 @@ class CommandRun {
   UniqueFd stderr_;
   FdWatch stderr_watch_;  // keep last
 };
+
+std::string_view to_string(CommandRun::Result::Outcome outcome);  ///< "success" "failure" "timeout"
 
 }  // namespace codex

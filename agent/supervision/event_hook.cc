@@ -15,18 +15,6 @@ constexpr Duration kDying = std::chrono::milliseconds(200);
 
 constexpr Duration kRetry = std::chrono::milliseconds(100);
 
-std::string_view to_string(CommandRun::Result::Outcome outcome) {
-  switch (outcome) {
-    case CommandRun::Result::Outcome::kSuccess:
-      return "success";
-    case CommandRun::Result::Outcome::kFailure:
-      return "failure";
-    case CommandRun::Result::Outcome::kTimeout:
-      return "timeout";
-  }
-  return "failure";
-}
-
 }  // namespace
 
 EventHook::EventHook(EventLoop& loop, EventHookConfig config, std::string agent_id, const Redactor& redactor,

@@ -17,18 +17,6 @@ namespace {
 
 constexpr Duration kRetry = std::chrono::milliseconds(100);
 
-std::string_view to_string(CommandRun::Result::Outcome outcome) {
-  switch (outcome) {
-    case CommandRun::Result::Outcome::kSuccess:
-      return "success";
-    case CommandRun::Result::Outcome::kFailure:
-      return "failure";
-    case CommandRun::Result::Outcome::kTimeout:
-      return "timeout";
-  }
-  return "failure";
-}
-
 }  // namespace
 
 std::vector<std::string> EvidenceRecorder::own_command() {

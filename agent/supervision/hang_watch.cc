@@ -43,7 +43,6 @@ HangWatch::HangWatch(EventLoop& loop, HangPolicy policy, std::function<std::vect
       timer_(
           loop, "hang watch", [this] { look(); }, Priority::kNormal, kAccuracy) {}
 
-/// Ports of databases: the usual ones, and the backend's own.
 std::set<std::uint16_t> HangWatch::database_ports(std::optional<std::uint16_t> own) {
   auto ports = RequestWaits::usual_database_ports();
   if (own) ports.insert(*own);

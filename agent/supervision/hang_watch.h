@@ -66,6 +66,9 @@ class HangWatch {
   [[nodiscard]] Duration spent() const { return spent_; }
   [[nodiscard]] bool watching() const { return timer_.armed(); }
 
+  /// Where databases are looked for: at their usual ports, and at the backend's own.
+  static std::set<std::uint16_t> database_ports(std::optional<std::uint16_t> own);
+
   static constexpr Duration kPeriod = std::chrono::milliseconds(50);
 
  private:
@@ -77,7 +80,6 @@ class HangWatch {
   void look();
   HangObservation observe(TimePoint now);
   StartupView look_at_start(TimePoint now);
-  static std::set<std::uint16_t> database_ports(std::optional<std::uint16_t> own);
   [[nodiscard]] static ProbeFact fact(const Probing& probing, TimePoint now);
   void tell(const HangVerdict& verdict, TimePoint now);
   void tell_over(TimePoint now, bool healed);
