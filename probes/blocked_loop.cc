@@ -19,6 +19,7 @@ constexpr double kStarvedRatio = 0.1;    // of a CPU: it does not really get to 
 constexpr double kCollectorRatio = 0.1;  // of a CPU in other threads
 constexpr double kHeapNearLimit = 0.6;
 constexpr int kCreep = 8;
+constexpr Duration kTick = milliseconds(10);  // of the kernel, in ages of answers
 
 std::string percent(double ratio) {
   return std::to_string(static_cast<int>(ratio * 100 + 0.5)) + " %";
@@ -39,8 +40,9 @@ void BlockedLoop::reset(bool keep_learned) {
 }
 
 void BlockedLoop::clear() {
-  clock_ = wall_ = Duration{0};
+  clock_ = wall_ = crept_ = silent_ = Duration{0};
   since_.reset();
+  asked_ = false;
   samples_.clear();
   others_samples_.clear();
   votes_.clear();
@@ -71,11 +73,14 @@ void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
   const bool queue = queue_now > 0;
   const bool pending = queue || seen.accept_probe.state == Probe::kWaiting;
   const bool dropped = seen.accept_probe.state == Probe::kDropped;
-  if (accepted || shrank || dropped || !pending || (idle_ && !queue)) return clear();
+  if (accepted || shrank || dropped || !pending || (idle_ && !queue) || served_meanwhile(seen))
+    return clear();
 
   const bool runnable = main.state == 'R';
   const auto charged = runnable ? std::min<Duration>(Duration(cpu), elapsed) : elapsed;
-  clock_ += reads && writes ? charged / kCreep : charged;
+  silent_ += charged;
+  if (reads && writes) crept_ += std::exchange(silent_, Duration{0}) / kCreep;
+  clock_ = crept_ + silent_;
   wall_ += elapsed;
   if (!since_) since_ = seen.at;
   samples_.push_back({seen.at, main.cpu_nanos});
@@ -85,6 +90,14 @@ void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
   while (others_samples_.size() > 2 && seen.at - others_samples_.front().at > kLongSpan)
     others_samples_.pop_front();
   vote(seen);
+}
+
+bool BlockedLoop::served_meanwhile(const HangObservation& seen) {
+  if (!since_ || !seen.requests) return false;
+  const auto& answer = seen.requests->server.last_answer;
+  const bool taken = seen.requests->taken && asked_;
+  asked_ = true;
+  return taken || (answer && seen.at - *answer > *since_ + kTick);
 }
 
 double BlockedLoop::cpu_ratio(Duration span) const {

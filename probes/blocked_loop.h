@@ -15,9 +15,10 @@ namespace codex {
 /// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
 /// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
 /// connection gets accepted: neither ours, nor does the queue get shorter. It is CPU-honest: a thread that
-/// could run is charged only the CPU time it got. An overloaded loop may accept one connection a turn; while
-/// the thread both reads and writes, the clock creeps. Being seen asleep in the main event loop with an empty
-/// accept queue ends a block at once.
+/// could run is charged only the CPU time it got. An overloaded loop may take many seconds for one turn; the
+/// time up to a moment at which the thread both reads and writes, as for an answer, counts for an eighth, and
+/// a connection that was accepted, read from or answered meanwhile ends the block. Being seen asleep in the
+/// main event loop with an empty accept queue ends a block at once.
 class BlockedLoop {
  public:
   /// A look took `elapsed` since the one before, as far as it counts.
@@ -33,6 +34,8 @@ class BlockedLoop {
 
   /// The loop was seen asleep in its main event wait in this look.
   [[nodiscard]] bool seen_idle() const { return idle_; }
+  /// It reads and writes, but is not seen to accept: the connections can tell whether it serves them.
+  [[nodiscard]] bool seems_busy() const { return crept_ > Duration{0}; }
   /// Neither idle nor any read or write since the last look: only a connection can tell.
   [[nodiscard]] bool in_doubt() const { return in_doubt_; }
 
@@ -40,13 +43,16 @@ class BlockedLoop {
   void note_idle(const HangObservation& seen);
   void clear();
   void vote(const HangObservation& seen);
+  bool served_meanwhile(const HangObservation& seen);
   [[nodiscard]] double cpu_ratio(Duration span) const;
   [[nodiscard]] bool collector_works(const HangObservation& seen) const;
 
   std::optional<std::uint64_t> main_epoll_;  ///< learned: the loop sleeps here when it has nothing to do
   std::optional<ThreadView> before_;
   std::uint32_t queue_before_ = 0;
+  bool asked_ = false;  ///< the connections have been looked at in this block
   bool idle_ = false, in_doubt_ = false, accepted_lately_ = false;
+  Duration crept_{0}, silent_{0};  ///< of the clock: up to the last sign of life, and since
   Duration clock_{0}, wall_{0};
   std::optional<TimePoint> since_;
   struct Sample {

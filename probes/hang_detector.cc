@@ -42,6 +42,7 @@ std::string_view to_string(HangVerdict::State state) {
 void HangDetector::forget() {
   loop_.reset(false);
   requests_.reset();
+  overload_.reset();
   start_.reset();
   before_.reset();
   descriptors_low_ = debugger_ = false;
@@ -66,6 +67,7 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
   if (seen.resumed) {
     loop_.reset(true);
     requests_.reset();
+    overload_.reset();
     start_.reset();
     dropped_ = 0;
   }
@@ -78,6 +80,7 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
     if (seen.process) debugger_ = seen.process->tracer != 0 || seen.process->debugger_connected;
     loop_.observe(seen, elapsed);
     requests_.observe(seen);
+    overload_.observe(seen);
     watch_descriptors(seen, elapsed);
   }
   verdict_ = judge(seen);
@@ -97,6 +100,10 @@ HangSignals HangDetector::read_signals(const HangObservation& seen) const {
   signals.descriptors = descriptors_low_;
   signals.requests = requests_.clock() > Duration{0};
   return signals;
+}
+
+std::optional<std::string> HangDetector::overload() const {
+  return overload_.overloaded() ? std::optional(overload_.why()) : std::nullopt;
 }
 
 std::map<HangClass, int> HangDetector::votes() const {
@@ -232,7 +239,7 @@ HangDepth HangDetector::wants(TimePoint now) const {
   HangDepth depth;
   depth.accept = loop_.in_doubt() || descriptors_low_;
   depth.debugger = blocked && (newest == HangClass::kFutex || newest == HangClass::kPaused);
-  depth.requests = !blocked && requests_due(now);
+  depth.requests = (!blocked || loop_.seems_busy()) && requests_due(now);
   depth.outgoing = depth.requests && (waits || due(saw_outgoing_, kRarely));
   depth.threads = (blocked && due(saw_threads_, kOften)) || (waits && depth.requests);
   depth.process = blocked || descriptors_low_ || due(saw_process_, kNormal);

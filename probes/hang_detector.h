@@ -6,6 +6,7 @@
 
 #include "probes/blocked_loop.h"
 #include "probes/hang_observer.h"
+#include "probes/overload.h"
 #include "probes/stuck_requests.h"
 #include "probes/stuck_start.h"
 
@@ -60,6 +61,9 @@ class HangDetector {
   /// Of the newest look.
   [[nodiscard]] const HangSignals& signals() const { return signals_; }
 
+  /// The thread has no time left, and yet gets on; in words.
+  [[nodiscard]] std::optional<std::string> overload() const;
+
   /// How the looks at the present suspicion or hang judged it.
   [[nodiscard]] std::map<HangClass, int> votes() const;
 
@@ -79,6 +83,7 @@ class HangDetector {
 
   BlockedLoop loop_;
   StuckRequests requests_;
+  Overload overload_;
   StuckStart start_;
   std::optional<Duration> usual_start_;
   std::optional<TimePoint> before_;

@@ -70,6 +70,7 @@ struct WaitingSockets {
 /// What the kernel's socket table tells about requests: who waits for whom.
 struct RequestView {
   WaitingSockets server;                   ///< clients that wait for the backend
+  bool taken = false;                      ///< since the last look one was accepted, or read from
   std::optional<Duration> answered_after;  ///< longest wait that ended with an answer since the last look
   bool outgoing_known = false;             ///< the following were looked at
   WaitingSockets database;                 ///< the backend waits for its database

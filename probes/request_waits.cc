@@ -32,6 +32,7 @@ void RequestWaits::begin_look(TimePoint now) {
   now_ = now;
   view_ = RequestView{};
   waiting_now_.clear();
+  accepted_now_.clear();
   opening_now_.clear();
   received_now_.clear();
   database_answer_.reset();
@@ -50,12 +51,20 @@ void RequestWaits::see(const TcpSocket& socket, const std::set<std::uint64_t>& o
 void RequestWaits::see_server(const TcpSocket& socket) {
   auto& server = view_.server;
   ++server.connections;
+  const auto known = accepted_.find(socket.cookie);
+  const bool is_new = known == accepted_.end();
+  const TimePoint accepted_after = is_new ? looked_at_.value_or(TimePoint{}) : known->second.after;
+  const auto read_so_far =
+      socket.bytes_received - std::min<std::uint64_t>(socket.bytes_received, socket.unread);
+  accepted_now_[socket.cookie] = {accepted_after, read_so_far};
+  if (is_new ? looked_at_.has_value() : read_so_far > known->second.read_so_far) view_.taken = true;
   if (socket.bytes_sent > 0) note_answer(server.last_answer, socket.since_sent);
   const bool waits =
       socket.bytes_received > 0 && (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
   if (waits) {
-    note_waiting(server, socket.since_received);
-    waiting_now_[socket.cookie] = socket.since_received;
+    const auto age = std::min(socket.since_received, now_ - accepted_after);
+    note_waiting(server, age);
+    waiting_now_[socket.cookie] = age;
   } else if (socket.bytes_sent > 0) {
     const auto before = waiting_.find(socket.cookie);
     const auto answered = before == waiting_.end() ? Duration{0} : before->second;
@@ -98,6 +107,8 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
 RequestView RequestWaits::finish_look(bool outgoing) {
   view_.outgoing_known = outgoing;
   waiting_ = std::exchange(waiting_now_, {});
+  accepted_ = std::exchange(accepted_now_, {});
+  looked_at_ = now_;
   if (outgoing) {
     opening_ = std::exchange(opening_now_, {});
     received_ = std::exchange(received_now_, {});

@@ -35,6 +35,14 @@ class RequestWaits {
   std::set<std::uint16_t> database_ports_;
   RequestView view_;
   TimePoint now_{};
+  /// A connection of the server's. What a request waits before it is accepted is the event loop's matter, not
+  /// a handler's.
+  struct Accepted {
+    TimePoint after;            ///< it was not accepted yet
+    std::uint64_t read_so_far;  ///< bytes that the server has read
+  };
+  std::map<std::uint64_t, Accepted> accepted_, accepted_now_;  ///< by cookie
+  std::optional<TimePoint> looked_at_;
   std::map<std::uint64_t, Duration> waiting_, waiting_now_;  ///< requests by cookie, before and in this look
   /// What was received on an outgoing connection. One that was opened between two looks has told no more than
   /// that somebody greeted it, until more comes.

@@ -312,7 +312,6 @@ void Backend::begin_generation() {
   memory_.begin_generation();
   reconnect_ = ReconnectWatch(config_.restart.reconnect_timeout);
   server_.follow(std::nullopt);
-  failures_count_from_.reset();
   hang_watch_.watch_start(own_database_port());
 }
 

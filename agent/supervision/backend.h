@@ -172,8 +172,6 @@ class Backend {
   ServerWatch server_;
   HangWatch hang_watch_;
   std::optional<HangVerdict> hang_;  ///< while one is confirmed
-  std::optional<TimePoint>
-      failures_count_from_;  ///< of liveness probes: the end of the last hang or idleness
   std::optional<HangSnapshot> last_hang_;
   std::string incident_;  ///< id of the evidence of the present suspicion or hang; "" without
   std::optional<TimePoint> suspicion_looked_at_;     ///< the last closer look at a mere suspicion

@@ -81,6 +81,9 @@ void Backend::probe_asked(std::size_t index) {
 void Backend::probe_answered(std::size_t index) {
   const auto& tracker = prober_.trackers()[index];
   if (const auto asked = asked_of(tracker.spec())) hang_watch_.probe_ended(*asked, tracker.last_outcome());
+  const bool late = tracker.last_outcome() == Outcome::kFailure && tracker.last_reason() == Reason::kTimeout;
+  if (!late || !tracker.spec().own_listener) return;
+  if (auto overload = hang_watch_.overload()) prober_.forgive(index, std::move(*overload));
 }
 
 void Backend::hang_suspected(const HangVerdict& verdict) {
@@ -222,7 +225,7 @@ void Backend::hang_over(const HangVerdict& last, Duration lasted) {
   restart_due_.reset();
   if (!hang_) return;  // Only a suspicion, which has cleared.
   hang_.reset();
-  failures_count_from_ = services_.loop.now();
+  prober_.forgive_all();  // It has been dealt with.
   last_hang_->lasted_seconds = to_seconds(lasted);
   last_hang_->action.clear();
   last_hang_->due.reset();

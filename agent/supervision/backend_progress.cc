@@ -61,7 +61,7 @@ void Backend::follow_startup() {
 
 void Backend::follow_health() {
   if (lifecycle_.state() != State::kRunning) return;
-  health_ = judge_health(prober_.trackers(), failures_count_from_);
+  health_ = judge_health(prober_.trackers());
   if (!idle_wrapper_.empty()) {
     // Its probes fail for a known reason; what is done about it has been decided there.
     health_ = {Health::kDegraded, "wrapper_idle", idle_wrapper_, false};

@@ -114,7 +114,7 @@ void Backend::look_for_idle_wrapper() {
   wrapper_.observe(port_->last().ours ? std::vector<ProcStat>{} : tree_.members(), port_->server(), now);
   if (!wrapper_.suspicious()) {
     // An edit has come, and what it starts needs its time to listen.
-    if (!idle_wrapper_.empty()) failures_count_from_ = now;
+    if (!idle_wrapper_.empty()) prober_.forgive_all();
     idle_wrapper_.clear();
     return;
   }

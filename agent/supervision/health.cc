@@ -32,7 +32,7 @@ std::string_view to_string(Health health) {
   return "";
 }
 
-HealthVerdict judge_health(const std::vector<ProbeTracker>& probes, std::optional<TimePoint> hang_over_at) {
+HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
   const ProbeTracker* degrading = nullptr;
   const ProbeTracker* lifeless = nullptr;
   bool held = false;
@@ -46,13 +46,15 @@ HealthVerdict judge_health(const std::vector<ProbeTracker>& probes, std::optiona
   }
   if (degrading == nullptr) return {};
   if (lifeless != nullptr) {
-    held = hang_over_at && (!lifeless->threshold_began() || *lifeless->threshold_began() < *hang_over_at);
+    held = !lifeless->threshold_began();
     for (const auto& probe : probes) {
       if (probe.spec().kind == ProbeKind::kDatabase && database_may_be_the_cause(probe, *lifeless))
         held = true;
     }
   }
   HealthVerdict verdict{Health::kDegraded, reason_of(*degrading), degrading->last_detail(), false};
+  if (degrading == lifeless && !lifeless->overload().empty())
+    verdict = {Health::kDegraded, "overloaded", lifeless->overload() + "; " + verdict.reason, false};
   if (lifeless != nullptr && !held) {
     verdict = {Health::kDegraded, reason_of(*lifeless), lifeless->last_detail(), true};
   }

@@ -14,6 +14,14 @@ void ProbeTracker::begin_generation() {
   last_success_began_.reset();
   succeeding_since_.reset();
   failures_began_.clear();
+  count_from_.reset();
+  overload_.clear();
+}
+
+void ProbeTracker::forgive(TimePoint now, std::string overload) {
+  count_from_ = now;
+  failures_began_.clear();
+  overload_ = std::move(overload);
 }
 
 std::optional<TimePoint> ProbeTracker::threshold_began() const {
@@ -23,6 +31,7 @@ std::optional<TimePoint> ProbeTracker::threshold_began() const {
 
 void ProbeTracker::record(const ProbeResult& result, TimePoint began, WallTime ended) {
   last_ = result;
+  if (result.outcome != Outcome::kUnknown) overload_.clear();
   attempted_ = true;
   last_attempt_ = ended;
   switch (result.outcome) {
@@ -43,7 +52,7 @@ void ProbeTracker::record(const ProbeResult& result, TimePoint began, WallTime e
       ++failures_;
       successes_ = 0;
       succeeding_since_.reset();
-      failures_began_.push_back(began);
+      if (!count_from_ || began >= *count_from_) failures_began_.push_back(began);
       if (static_cast<int>(failures_began_.size()) > spec_.failure_threshold) failures_began_.pop_front();
       if (failures_ >= spec_.failure_threshold) failing_ = true;
       return;

@@ -20,6 +20,10 @@ class ProbeTracker {
   /// One attempt, begun at `began`, ended. An unknown outcome is shown but moves no run and no verdict.
   void record(const ProbeResult& result, TimePoint began, WallTime ended);
 
+  /// What has failed so far, or began to be asked before `now`, counts towards no restart: its cause is
+  /// known. `overload` says so if the backend just has no time, until the next result.
+  void forgive(TimePoint now, std::string overload = {});
+
   /// A new generation of the backend: runs and verdict start afresh, counters go on.
   void begin_generation();
 
@@ -34,8 +38,12 @@ class ProbeTracker {
   [[nodiscard]] std::optional<TimePoint> succeeding_since() const { return succeeding_since_; }
   /// When the last successful attempt of this generation began.
   [[nodiscard]] std::optional<TimePoint> last_success_began() const { return last_success_began_; }
-  /// When the oldest of the newest failure_threshold failures in a row began; nullopt while there are fewer.
+  /// When the oldest of the newest failure_threshold failures in a row that count began; nullopt while there
+  /// are fewer.
   [[nodiscard]] std::optional<TimePoint> threshold_began() const;
+
+  /// Whence we know that the newest failure tells of an overload only; "" if it does not.
+  [[nodiscard]] const std::string& overload() const { return overload_; }
 
   [[nodiscard]] ProbeSnapshot snapshot() const;
 
@@ -46,7 +54,9 @@ class ProbeTracker {
   bool failing_ = false;
   int failures_ = 0, successes_ = 0;
   std::optional<TimePoint> last_success_began_, succeeding_since_;
-  std::deque<TimePoint> failures_began_;  ///< of the present run, the newest failure_threshold
+  std::deque<TimePoint> failures_began_;  ///< of the present run that count, the newest failure_threshold
+  std::optional<TimePoint> count_from_;
+  std::string overload_;
   std::uint64_t attempts_ = 0;
   Counts failures_by_reason_;
   Histogram duration_{kProbeBounds};

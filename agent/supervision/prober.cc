@@ -79,6 +79,14 @@ void Prober::ask_http_now() {
   }
 }
 
+void Prober::forgive(std::size_t index, std::string overload) {
+  trackers_[index].forgive(loop_.now(), std::move(overload));
+}
+
+void Prober::forgive_all() {
+  for (auto& tracker : trackers_) tracker.forgive(loop_.now());
+}
+
 void Prober::stop() {
   starting_ = false;
   for (auto& schedule : schedules_) {

@@ -32,6 +32,10 @@ class Prober {
   /// Asks the backend's own http probes at once instead of at their next turn.
   void ask_http_now();
 
+  /// See ProbeTracker::forgive: of one probe, and of all.
+  void forgive(std::size_t index, std::string overload);
+  void forgive_all();
+
   /// The backend is on its way down: gives up attempts under way; nothing is recorded any more.
   void stop();
 

@@ -5,6 +5,7 @@
 namespace codex {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 ProbeTracker tracker(std::string name, ProbeKind kind, ProbeRole role, int threshold = 3) {
@@ -20,7 +21,6 @@ struct Probes {
   std::vector<ProbeTracker> all{tracker("http", ProbeKind::kHttp, ProbeRole::kLiveness),
                                 tracker("database", ProbeKind::kDatabase, ProbeRole::kReadiness)};
   TimePoint now{seconds(100)};
-  std::optional<TimePoint> hang_over_at;
 
   Probes& http(Outcome outcome, int times = 1) { return record(0, outcome, Reason::kStatus, times); }
   Probes& database(Outcome outcome, int times = 1) { return record(1, outcome, Reason::kRefused, times); }
@@ -33,7 +33,7 @@ struct Probes {
     }
     return *this;
   }
-  HealthVerdict judge() const { return judge_health(all, hang_over_at); }
+  HealthVerdict judge() const { return judge_health(all); }
 };
 
 TEST(Health, BelowTheThresholdNothingHappens) {
@@ -67,15 +67,42 @@ TEST(Health, LivenessIsHeldWhileTheDatabaseFails) {
   EXPECT_EQ(probes.judge().reason, "database: refused");
 }
 
-TEST(Health, AfterAHangLivenessMustReachItsThresholdAnew) {
+TEST(Health, WhatIsForgivenDegradesAndLivenessMustReachItsThresholdAnew) {
   Probes probes;
   probes.database(Outcome::kSuccess).http(Outcome::kFailure, 5).database(Outcome::kSuccess);
-  probes.hang_over_at = probes.now;
-  EXPECT_FALSE(probes.judge().restart) << "all of these failures are from the hang";
+  probes.all[0].forgive(probes.now + milliseconds(1));
+  EXPECT_FALSE(probes.judge().restart) << "all of these failures are from a hang that is over";
   EXPECT_EQ(probes.judge().health, Health::kDegraded);
   probes.http(Outcome::kFailure, 2).database(Outcome::kSuccess);
   EXPECT_FALSE(probes.judge().restart) << "two new failures are below the threshold of three";
   probes.http(Outcome::kFailure).database(Outcome::kSuccess);
+  EXPECT_TRUE(probes.judge().restart);
+}
+
+TEST(Health, AnAttemptThatBeganBeforeThePardonCountsNoMoreThanThoseThatEnded) {
+  Probes probes;
+  probes.database(Outcome::kSuccess);
+  probes.all[0].forgive(probes.now + seconds(2));
+  probes.http(Outcome::kFailure, 4).database(Outcome::kSuccess);
+  EXPECT_TRUE(probes.judge().restart) << "three began at two seconds or later";
+  probes.all[0].forgive(probes.now - seconds(2));
+  probes.http(Outcome::kFailure, 2).database(Outcome::kSuccess);
+  EXPECT_FALSE(probes.judge().restart);
+}
+
+TEST(Health, AnOverloadedBackendIsToldAndNeverRestarted) {
+  Probes probes;
+  probes.database(Outcome::kSuccess);
+  for (int i = 0; i < 10; ++i) {
+    probes.record(0, Outcome::kFailure, Reason::kTimeout, 1).database(Outcome::kSuccess);
+    probes.all[0].forgive(probes.now, "uses 98 % of a CPU");
+  }
+  EXPECT_EQ(probes.judge().health, Health::kDegraded);
+  EXPECT_EQ(probes.judge().reason, "overloaded");
+  EXPECT_EQ(probes.judge().detail, "uses 98 % of a CPU; http: timeout");
+  EXPECT_FALSE(probes.judge().restart);
+  probes.record(0, Outcome::kFailure, Reason::kTimeout, 3).database(Outcome::kSuccess);
+  EXPECT_EQ(probes.judge().reason, "http: timeout") << "it has time again, and does not answer";
   EXPECT_TRUE(probes.judge().restart);
 }
 

@@ -31,6 +31,17 @@ def test_it_is_left_alone(surroundings, agent, name):
     check(CONTROLS[name], surroundings, agent)
 
 
+@pytest.mark.parametrize("name", ["slow_handlers", "new_connections"])
+def test_a_failing_probe_restarts_no_overloaded_server_and_says_so(surroundings, agent, name):
+    told = set()
+
+    def note(around, agent):
+        told.add((agent.backend()["state"], agent.backend()["health_reason"]))
+
+    check(dataclasses.replace(CONTROLS[name], extra=IMPATIENT, again=note), surroundings, agent, 8)
+    assert ("degraded", "overloaded") in told, told
+
+
 @pytest.mark.parametrize("name", HUNG)
 def test_a_failing_probe_restarts_no_hang_that_is_to_be_left_alone(surroundings, agent, name):
     control = CONTROLS[name]

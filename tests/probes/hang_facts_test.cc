@@ -135,6 +135,43 @@ TEST_F(RequestWaitsTest, SilentAndUnacceptedConnectionsDoNotWait) {
   EXPECT_EQ(look({silent, unaccepted}).server.waiting, 0);
 }
 
+TEST_F(RequestWaitsTest, WhatARequestWaitedToBeAcceptedIsNotItsHandlersMatter) {
+  auto queued = connection(8080, 40'000, seconds(0), seconds(3));
+  queued.bytes_sent = 0;
+  auto there_before = queued;
+  there_before.cookie = 2;
+  queued.inode = 0;
+  EXPECT_EQ(look({there_before, queued}).server.waiting, 1);
+  queued.inode = 77;
+  queued.since_received = there_before.since_received = seconds(4);
+  auto view = look({queued});
+  EXPECT_TRUE(view.taken);
+  EXPECT_EQ(view.server.oldest, seconds(1)) << "a second ago it was not accepted";
+  view = look({queued, there_before});
+  EXPECT_EQ(view.server.oldest, seconds(2)) << "it still waits, and the other one is new again";
+}
+
+TEST_F(RequestWaitsTest, WhoWasThereBeforeTheFirstLookIsNotNew) {
+  const auto known = connection(8080, 40'000, seconds(9), seconds(3));
+  EXPECT_FALSE(look({known}).taken);
+  EXPECT_FALSE(look({known}).taken);
+  auto another = known;
+  another.cookie = 2;
+  EXPECT_TRUE(look({known, another}).taken);
+}
+
+TEST_F(RequestWaitsTest, WhatTheServerReadShowsThatItGetsOn) {
+  auto socket = connection(8080, 40'000, seconds(9), seconds(3));
+  socket.bytes_received = 100;
+  socket.unread = 100;
+  EXPECT_FALSE(look({socket}).taken);
+  EXPECT_FALSE(look({socket}).taken) << "nobody has read it";
+  socket.bytes_received = socket.unread = 200;
+  EXPECT_FALSE(look({socket}).taken) << "more has come, and nobody has read it";
+  socket.unread = 50;
+  EXPECT_TRUE(look({socket}).taken);
+}
+
 TEST_F(RequestWaitsTest, TellsHowLongAnAnsweredRequestHadWaited) {
   auto slow = connection(8080, 40'000, seconds(9), seconds(3));
   EXPECT_FALSE(look({slow}).answered_after);

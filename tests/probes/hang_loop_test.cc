@@ -204,6 +204,62 @@ TEST_F(HangLoop, AnOverloadedLoopThatReadsAndWritesIsGivenEightTimesAsLong) {
   EXPECT_EQ(looks.until(State::kConfirmed, overloaded), milliseconds(4800));
 }
 
+TEST_F(HangLoop, AServerThatAnswersIsNotHungHoweverLongItsQueue) {
+  const auto answers = [](Duration newest) {
+    return [newest](HangObservation& seen) {
+      runs(1.0)(seen);
+      seen.accept_queue = 511;
+      seen.main.read_calls += 2;
+      seen.main.write_calls += 2;
+      seen.requests = RequestView{};
+      seen.requests->server.last_answer = newest;
+    };
+  };
+  EXPECT_EQ(looks.until(State::kSuspect, answers(milliseconds(1))), std::nullopt);
+  looks.current().requests.reset();
+  EXPECT_TRUE(looks.until(State::kConfirmed, answers(seconds(30)))) << "nobody was answered meanwhile";
+}
+
+TEST_F(HangLoop, AServerThatAcceptsOrReadsIsNotHungThoughItsQueueDoesNotGetShorter) {
+  EXPECT_EQ(looks.until(State::kSuspect,
+                        [](HangObservation& seen) {
+                          runs(1.0)(seen);
+                          seen.accept_queue = 511;
+                          seen.requests = RequestView{};
+                          seen.requests->taken = true;
+                        }),
+            std::nullopt);
+}
+
+TEST_F(HangLoop, WhenItSeemsBusyTheConnectionsAreAsked) {
+  looks.go(100, [](HangObservation& seen) {
+    runs(1.0)(seen);
+    seen.requests = RequestView{};
+  });
+  EXPECT_FALSE(detector.wants(looks.now() + seconds(5)).requests) << "it neither reads nor writes";
+  looks.current().requests.reset();
+  looks.go(1, [](HangObservation& seen) {
+    ++seen.main.read_calls;
+    ++seen.main.write_calls;
+  });
+  EXPECT_TRUE(detector.wants(looks.now() + seconds(5)).requests);
+}
+
+TEST_F(HangLoop, WhatPassesBetweenTwoAnswersCountsAnEighth) {
+  int look = 0;
+  const auto slow = [&look](HangObservation& seen) {
+    runs(1.0)(seen);
+    seen.accept_queue = 511;
+    if (++look % 4 == 0) {
+      ++seen.main.read_calls;
+      ++seen.main.write_calls;
+    }
+  };
+  looks.go(96, slow);
+  EXPECT_EQ(detector.verdict().clock, milliseconds(600)) << "of 4.8 s";
+  EXPECT_EQ(confirmed_as(runs(1.0)), "spin") << "and now it answers no more";
+}
+
 TEST_F(HangLoop, ALoopThatOnlyWritesItsLogIsHung) {
   EXPECT_EQ(confirmed_as([](HangObservation& seen) {
               runs(1.0)(seen);

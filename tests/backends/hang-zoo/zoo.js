@@ -95,6 +95,7 @@ const server = http.createServer((request, response) => {
     return void setTimeout(now[mode], 20, ...url.searchParams.getAll('s').map(Number));
   }
   if (url.pathname === '/health' && !process.env.DEEP_HEALTH) return void response.end('ok\n');
+  if (url.pathname === '/work') block(Number(url.searchParams.get('ms')));
   if (url.pathname === '/poll') return void setTimeout(() => response.end('news\n'), Number(url.searchParams.get('ms')));
   if (url.pathname === '/events') {
     response.writeHead(200, { 'content-type': 'text/event-stream' });

@@ -146,7 +146,10 @@ REPORT = '[backend.app.hang]\naction = "report"\n'
 
 CONTROLS = {
     "idle": Control(50),
-    "keep_alive_1000": Control(70, beside=zoo_cases.keep_alive_load(1000)),
+    "keep_alive_1000": Control(70, beside=zoo_cases.load(1000)),
+    # More work than it can do: whoever asks waits for many seconds, the probes too.
+    "slow_handlers": Control(60, beside=zoo_cases.load(40, "/work?ms=200")),
+    "new_connections": Control(60, beside=zoo_cases.load(700, "/work?ms=5", "close")),
     "cpu_hogs": Control(70, beside=zoo_cases.hogs(4 * (os.cpu_count() or 1))),
     "open_requests": Control(80, beside=open_requests),
     "block_200": Control(45, again=block(200, 0.6)),

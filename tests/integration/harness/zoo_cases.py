@@ -149,9 +149,9 @@ def hogs(number, nice=0):
     return lambda around, animal: processes(*[["nice", "-n", str(nice), "sh", "-c", "while :; do :; done"]] * number)
 
 
-def keep_alive_load(connections):
+def load(connections, *how):
     return lambda around, animal: processes(
-        ["node", str(zoo.PROGRAMS / "load.js"), str(animal.port), str(connections)])
+        ["node", str(zoo.PROGRAMS / "load.js"), str(animal.port), str(connections), *how])
 
 
 @contextlib.contextmanager
@@ -267,8 +267,8 @@ CASES = {
     # Nothing is wrong.
     "idle": Case(None, wait=15),
     "python_idle": Case(None, wait=10, command=tuple(PYTHON)),
-    "load_64": Case(None, wait=12, beside=keep_alive_load(64)),
-    "load_800": Case(None, wait=12, beside=keep_alive_load(800)),
+    "load_64": Case(None, wait=12, beside=load(64)),
+    "load_800": Case(None, wait=12, beside=load(800)),
     "hogs_8": Case(None, wait=15, beside=hogs(8), traffic="/"),
     "hogs_8_idle": Case(None, wait=12, beside=hogs(8)),
     "long_poll": Case(None, wait=15, beside=lambda a, animal: clients(a, animal, *["/poll?ms=8000"] * 4)),
