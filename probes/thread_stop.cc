@@ -63,6 +63,14 @@ ThreadStop::Result await_stop(pid_t thread, Clock::time_point deadline, Clock::t
   }
 }
 
+ThreadRegisters in_order(const user_regs_struct& r) {
+  return {r.rsp,
+          r.rip,
+          r.rbp,
+          {{r.rax, r.rdx, r.rcx, r.rbx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13,
+            r.r14, r.r15, r.rip}}};
+}
+
 ThreadStop trace(pid_t thread, std::chrono::nanoseconds patience,
                  const std::function<void(const ThreadRegisters&)>& look) {
   // While it is stopped, we should not wait for a processor. Only for root; others do without.
@@ -74,7 +82,7 @@ ThreadStop trace(pid_t thread, std::chrono::nanoseconds patience,
   user_regs_struct registers{};
   if (result == ThreadStop::Result::kDone && ::ptrace(PTRACE_GETREGS, thread, nullptr, &registers) != 0)
     result = failure();
-  if (result == ThreadStop::Result::kDone) look({registers.rsp, registers.rip, registers.rbp});
+  if (result == ThreadStop::Result::kDone) look(in_order(registers));
   ::ptrace(PTRACE_DETACH, thread, nullptr,
            nullptr);  // whatever it says: the end of this thread releases, too
   return {result, Clock::now() - began};
@@ -90,7 +98,7 @@ std::optional<ProcSyscall> parse_proc_syscall(std::string_view text) {
   if (fields.size() < 3) return std::nullopt;
   const auto stack = hex(fields[fields.size() - 2]), program = hex(fields.back());
   if (!stack || !program) return std::nullopt;
-  return ProcSyscall{false, fields[0] != "-1", {*stack, *program, std::nullopt}};
+  return ProcSyscall{false, fields[0] != "-1", {*stack, *program, std::nullopt, std::nullopt}};
 }
 
 ThreadStop stop_thread(pid_t thread, std::chrono::nanoseconds patience,

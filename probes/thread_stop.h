@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -10,10 +11,14 @@
 
 namespace codex {
 
-/// Where a thread is. The frame pointer is known only of a thread that was stopped for it.
+/// As DWARF numbers them on x86-64 (psABI figure 3.36): rax rdx rcx rbx rsi rdi rbp rsp r8-r15, then rip.
+constexpr std::size_t kDwarfRegisters = 17;
+
+/// Where a thread is. The frame pointer and the rest are known only of a thread that was stopped for it.
 struct ThreadRegisters {
   std::uint64_t stack_pointer = 0, program_counter = 0;
   std::optional<std::uint64_t> frame_pointer;
+  std::optional<std::array<std::uint64_t, kDwarfRegisters>> dwarf;
 };
 
 /// /proc/PID/syscall (proc_pid_syscall(5)): registers of a thread that waits in the kernel or is stopped.

@@ -248,6 +248,7 @@ class BackendReader {
     TomlTable hang = table_.table("hang");
     config_.hang_action =
         hang.choice<HangReaction>("action", hang_action_words()).value_or(config_.hang_action);
+    config_.hang_native_stacks = hang.flag("native_stacks").value_or(false);
     for (const HangClass hang_class : kHangClasses) {
       const std::string name(to_string(hang_class));
       TomlTable table = hang.table(name);

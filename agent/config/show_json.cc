@@ -98,7 +98,8 @@ class ConfigDocument {
   }
 
   [[nodiscard]] static Json render_hang(const BackendConfig& backend) {
-    Json hang = {{"action", word_for(backend.hang_action, hang_action_words())}};
+    Json hang = {{"action", word_for(backend.hang_action, hang_action_words())},
+                 {"native_stacks", backend.hang_native_stacks}};
     for (const auto& [hang_class, rule] : backend.hang_rules) {
       Json& shown = hang[std::string(to_string(hang_class))] = Json::object();
       if (rule.action) shown["action"] = word_for(*rule.action, stopped_action_words());

@@ -149,6 +149,7 @@ void write_backend(const BackendConfig& backend, TomlWriter& out) {
   write_restart(backend.restart, out);
   out.table(path / "hang");
   out.text("action", word_for(backend.hang_action, hang_action_words()));
+  out.flag("native_stacks", backend.hang_native_stacks);
   for (const auto& [hang_class, rule] : backend.hang_rules) {
     out.table(path / "hang" / std::string(to_string(hang_class)));
     if (rule.action) out.text("action", word_for(*rule.action, stopped_action_words()));

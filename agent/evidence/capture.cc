@@ -15,6 +15,7 @@
 #include "agent/evidence/host_evidence.h"
 #include "agent/evidence/incident_store.h"
 #include "agent/evidence/js_stack_document.h"
+#include "agent/evidence/native_stack.h"
 #include "agent/evidence/report_text.h"
 #include "agent/evidence/socket_evidence.h"
 #include "agent/evidence/thread_evidence.h"
@@ -33,7 +34,7 @@ using Moment = EvidenceRequest::Moment;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kOutputLines = 50, kMostRequest = 4 << 20, kMostEarlier = 8;
-constexpr Duration kDatabaseLimit = milliseconds(250);
+constexpr Duration kDatabaseLimit = milliseconds(250), kNativeLimit = milliseconds(1000);
 // Of the serving process. Never environ: it holds what must not be shown.
 constexpr const char* kRawFiles[] = {"status", "limits", "io", "stat", "sched", "cgroup", "smaps_rollup"};
 
@@ -50,8 +51,10 @@ class Capture {
     begin();
     look_at_server();
     if (request_.moment == Moment::kConfirmed) look_around();
+    report_["earlier"] = earlier_moments();
     report_["took_milliseconds"] = std::chrono::duration<double, std::milli>(Clock::now() - began_).count();
     write();
+    look_at_native_stacks();
     return {{"id", request_.id}, {"where", where_}};
   }
 
@@ -59,6 +62,7 @@ class Capture {
   void begin();
   void look_at_server();
   void look_around();
+  void look_at_native_stacks();
   Json database_view(const SocketEvidence& sockets) const;
   Json earlier_moments() const;
   void write();
@@ -155,6 +159,23 @@ void Capture::look_around() {
   if (!request_.database_url.empty()) part("database", [&] { return database_view(sockets); });
 }
 
+/// Last, and only when all else is safe on the disk: it may take a second.
+void Capture::look_at_native_stacks() {
+  if (!request_.native_stacks || request_.moment != Moment::kConfirmed || !pid_) return;
+  part("native_stacks", [&] {
+    Json threads = Json::array();
+    for (const auto& thread : read_native_stacks(*pid_, kNativeLimit)) {
+      Json frames = Json::array();
+      for (const auto& frame : thread.frames) frames.push_back(redactor_.safe(describe(frame), 512));
+      threads.push_back({{"id", thread.id},
+                         {"error", thread.error.empty() ? Json(nullptr) : Json(thread.error)},
+                         {"frames", std::move(frames)}});
+    }
+    return threads;
+  });
+  write();
+}
+
 Json Capture::database_view(const SocketEvidence& sockets) const {
   const auto parsed = parse_postgres_url(request_.database_url.reveal());
   const auto* settings = std::get_if<PostgresSettings>(&parsed);
@@ -210,13 +231,13 @@ void Capture::write_raw_files() const {
 }
 
 void Capture::write() {
-  report_["earlier"] = earlier_moments();
   write_file_atomically(directory_ / "report.json",
                         report_.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   if (request_.moment != Moment::kConfirmed) return;
   write_raw_files();
   write_file_atomically(directory_ / "report.txt", report_text(report_));
   store_.publish(request_.id);
+  directory_ = store_.path(request_.id);
 }
 
 std::string read_stdin() {

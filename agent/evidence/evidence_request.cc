@@ -38,6 +38,7 @@ std::string encode(const EvidenceRequest& request) {
                   {"votes", request.votes},
                   {"since", request.since.time_since_epoch().count()},
                   {"next", request.next},
+                  {"native_stacks", request.native_stacks},
                   {"output_file", bytes(request.output_file)},
                   {"database_url", bytes(request.database_url.reveal())},
                   {"secrets", secrets}};
@@ -64,6 +65,7 @@ EvidenceRequest decode_evidence_request(const std::string& text) {
   request.votes = json.at("votes").get<std::vector<std::pair<std::string, int>>>();
   request.since = WallTime(WallTime::duration(json.at("since").get<WallTime::rep>()));
   request.next = json.at("next");
+  request.native_stacks = json.at("native_stacks");
   request.output_file = text_of(json.at("output_file"));
   request.database_url = Secret(text_of(json.at("database_url")));
   for (const auto& secret : json.at("secrets")) request.secrets.push_back(text_of(secret));

@@ -36,6 +36,8 @@ struct EvidenceRequest {
   WallTime since{};  ///< when progress ended
   std::string next;  ///< "restart when it has lasted 5.0 s"
 
+  bool native_stacks = false;  ///< the threads' native stacks, too
+
   std::filesystem::path output_file;  ///< the backend's; written without secrets
   Secret database_url;                ///< "" if no PostgreSQL probe is configured
   std::vector<std::string> secrets;   ///< Redactor::needles()

@@ -49,6 +49,7 @@ class Report {
     head();
     js_stack();
     threads();
+    native_stacks();
     database();
     sockets();
     descriptors();
@@ -66,6 +67,7 @@ class Report {
   void head();
   void js_stack();
   void threads();
+  void native_stacks();
   void database();
   void sockets();
   void descriptors();
@@ -150,6 +152,18 @@ void Report::threads() {
   title("Kernel stack of the main thread");
   for (const auto& line : stack)
     out_ += "  " + (line.is_string() ? line.get<std::string>() : line.dump()) + "\n";
+}
+
+void Report::native_stacks() {
+  const auto& stacks = member(json_, "native_stacks");
+  if (stacks.is_object()) return title("Native stacks: none: " + text(stacks, "error"));
+  if (!stacks.is_array() || stacks.empty()) return;
+  const auto& main = stacks.front();
+  const auto error = text(main, "error");
+  title("Native stack of the main thread" + (error.empty() ? "" : ": " + error) +
+        (stacks.size() > 1 ? " (the others are in report.json)" : ""));
+  for (const auto& frame : member(main, "frames"))
+    out_ += "  " + (frame.is_string() ? frame.get<std::string>() : frame.dump()) + "\n";
 }
 
 void Report::database() {

@@ -146,6 +146,7 @@ void Backend::take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment 
   for (const auto& [hang, count] : hang_watch_.votes()) request.votes.emplace_back(to_string(hang), count);
   request.since = now - wall(verdict.clock);
   request.next = next_step();
+  request.native_stacks = config_.hang_native_stacks;
   request.output_file = config_.output_file;
   if (const auto* database = own_database()) request.database_url = database->url;
   services_.evidence.capture(std::move(request), [this, incident = incident_](const auto& answer) {

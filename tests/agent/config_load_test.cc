@@ -170,6 +170,7 @@ stable_after = "30s"
 retry_interval = "0s"
 [backend.api.hang]
 action = "report"
+native_stacks = true
 [backend.api.hang.spin]
 action = "restart"
 after = "20s"
@@ -233,6 +234,7 @@ url = "sqlite:archive.db"
   EXPECT_EQ(api.restart.stable_after, Duration(seconds(30)));
   EXPECT_EQ(api.restart.retry_interval, Duration(0));
   EXPECT_EQ(api.hang_action, HangReaction::kReport);
+  EXPECT_TRUE(api.hang_native_stacks);
   ASSERT_EQ(api.hang_rules.size(), 2U);
   EXPECT_EQ(api.hang_rules.at(HangClass::kSpin).action, HangReaction::kRestart);
   EXPECT_EQ(api.hang_rules.at(HangClass::kSpin).after, Duration(seconds(20)));

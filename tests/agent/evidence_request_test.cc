@@ -21,6 +21,7 @@ EvidenceRequest sample() {
   request.votes = {{"spin", 5}, {"gc", 1}};
   request.since = WallTime(std::chrono::milliseconds(1'764'157'353'482));
   request.next = "restart";
+  request.native_stacks = true;
   request.output_file = "/srv/out.log";
   request.database_url = Secret("postgres://a:\xfe@b/c");
   request.secrets = {std::string("\x00\xff", 2), "hunter2"};
@@ -44,6 +45,7 @@ TEST(EvidenceRequest, ArrivesAsItWasSent) {
   EXPECT_EQ(read.votes, request.votes);
   EXPECT_EQ(read.since, request.since);
   EXPECT_EQ(read.next, request.next);
+  EXPECT_TRUE(read.native_stacks);
   EXPECT_EQ(read.output_file, request.output_file);
   EXPECT_EQ(read.database_url, request.database_url);
   EXPECT_EQ(read.secrets, request.secrets);

@@ -109,6 +109,18 @@ def test_a_blocked_read_names_the_file_and_a_child_its_command(application):
     assert any("sleep 1000" in process["command"] for process in report["tree"])
 
 
+def test_native_stacks_are_told_when_asked_for_and_change_nothing(application):
+    agent = application(REPORT_ONLY + "native_stacks = true\n")
+    told = hang(agent, "read")
+    report = json.loads(evidence(agent, told["evidence"], "--json"))
+    [main, *others] = report["native_stacks"]
+    assert main["id"] == report["pid"] and main["error"] is None and others
+    assert any("node::fs::" in frame for frame in main["frames"]), main
+    assert "uv_run" in "\n".join(main["frames"]) and "Native stack of the main thread" in evidence(agent, "latest")
+    assert psutil.Process(report["pid"]).status() == psutil.STATUS_SLEEPING
+    assert agent.backend()["hang"]["class"] == "blocked_syscall", "it waits on"
+
+
 def test_a_stopped_process_is_read_without_being_continued(application):
     agent = application('[backend.app.hang.stopped]\naction = "report"\n')
     server = agent.backend()["port"]["owner_pid"]
