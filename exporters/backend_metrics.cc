@@ -36,6 +36,7 @@ void add_state(const BackendSnapshot& backend, MetricFamilies& out) {
     out.add(Metric::kBackendStartTimeSeconds, {name}, to_unix_seconds(*backend.started_at));
   }
   out.add(Metric::kBackendHung, {name}, backend.state == "hung");
+  out.add(Metric::kBackendOverloaded, {name}, backend.overloaded);
   for (const auto& [hang_class, count] : backend.hangs) {
     out.add(Metric::kBackendHangs, {name, hang_class}, as_double(count));
   }

@@ -106,6 +106,8 @@ std::vector<MetricDefinition> make_catalogue() {
            "Static description of a probe; value is always 1."),
       gauge(kBackendHung, "codex_agent_backend_hung", "", {"backend"},
             "Whether the backend is currently judged hung."),
+      gauge(kBackendOverloaded, "codex_agent_backend_overloaded", "", {"backend"},
+            "Whether the backend serves its clients with no CPU time left for more."),
       counter(kBackendHangs, "codex_agent_backend_hangs_total", "", {"backend", "class"},
               "Confirmed hangs of the backend, by class."),
       histogram(

@@ -49,6 +49,7 @@ enum class Metric {
   kProbeHttpBodyBytes,
   kProbeInfo,
   kBackendHung,
+  kBackendOverloaded,
   kBackendHangs,
   kBackendHangDurationSeconds,
   kBackendHangDetectionDelaySeconds,

@@ -150,7 +150,8 @@ struct BackendSnapshot {
   Counts hangs;  ///< confirmed ones, by class
   Histogram hang_duration{kRecoveryBounds};
   Histogram hang_detection_delay{kDetectionBounds};
-  Counts hang_signals;  ///< 1 while it speaks for a hang; all of kHangSignals
+  bool overloaded = false;  ///< no time left, though it gets on
+  Counts hang_signals;      ///< 1 while it speaks for a hang; all of kHangSignals
   double hang_watch_cpu_seconds = 0;
   Counts start_failures, exits, exit_causes, stop_signals, state_entries;
   std::optional<LastExit> last_exit;

@@ -93,6 +93,7 @@ BackendSnapshot Backend::snapshot() {
   if (hang_) snapshot.hang = hang_snapshot();
   if (!hang_) snapshot.last_hang = last_hang_;
   snapshot.hang_signals = counts_of(hang_watch_.signals());
+  snapshot.overloaded = hang_watch_.overload().has_value();
   snapshot.hang_watch_cpu_seconds = to_seconds(hang_watch_.spent());
   snapshot.startup_timeout_seconds = to_seconds(config_.start_timeout);
   snapshot.totals = sampler_.snapshot();

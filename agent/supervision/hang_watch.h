@@ -61,7 +61,9 @@ class HangWatch {
   [[nodiscard]] std::map<HangClass, int> votes() const { return detector_.votes(); }
   [[nodiscard]] HangSignals signals() const { return watching() ? detector_.signals() : HangSignals{}; }
   /// It has no time left and yet gets on, so that a probe's timeout says nothing else; whence we know.
-  [[nodiscard]] std::optional<std::string> overload() const { return detector_.overload(); }
+  [[nodiscard]] std::optional<std::string> overload() const {
+    return watching() ? detector_.overload() : std::nullopt;
+  }
   /// What will be done about the present hang, and when its clock shows `patience`.
   [[nodiscard]] HangPolicy::Decision plan() const { return policy_.plan(detector_.verdict(), loop_.now()); }
   /// CPU time that all looks together took.

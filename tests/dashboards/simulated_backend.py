@@ -159,6 +159,7 @@ class SimulatedBackend:
         yield prefix + "ready", own, int(current.state == "running")
         yield prefix + "desired_running", own, int(current.wanted)
         yield prefix + "hung", own, int(current.state == "hung")
+        yield prefix + "overloaded", own, 0
         for signal in HANG_SIGNALS:
             speaks = current.state == "hung" and signal in ("accept_queue", "event_loop", "cpu", "http_probe")
             yield prefix + "hang_signal", (*own, ("signal", signal)), int(speaks)

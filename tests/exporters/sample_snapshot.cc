@@ -97,6 +97,7 @@ BackendSnapshot backend() {
   backend.hangs = {{"db_wait", 0}, {"spin", 2}};
   backend.hang_duration.observe(7.5);
   backend.hang_detection_delay.observe(0.8);
+  backend.overloaded = true;
   backend.hang_signals = {{"accept_queue", 1}, {"event_loop", 0}};
   backend.hang_watch_cpu_seconds = 12.5;
   backend.next_attempt = at(30);
