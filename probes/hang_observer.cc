@@ -80,9 +80,7 @@ bool HangObserver::debugger_connected(TimePoint now) {
     inspectors.insert(static_cast<std::uint16_t>(kInspectorPort + i));
   if (facts_.settings().inspector) {
     // It may listen anywhere; whatever else the process listens on is taken for it.
-    sockets_.walk(false, TcpSockets::Which::kListeners, [&](const TcpSocket& socket) {
-      if (own.contains(socket.inode)) inspectors.insert(socket.local.port);
-    });
+    inspectors.merge(sockets_.listening_ports([&own](std::uint64_t inode) { return own.contains(inode); }));
   }
   inspectors.erase(server_.port);
   debugger_connected_ = false;
@@ -95,7 +93,8 @@ bool HangObserver::debugger_connected(TimePoint now) {
 void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& seen) {
   const auto began = thread_cpu_time();
   const auto own = depth.outgoing ? process_.socket_inodes() : std::set<std::uint64_t>{};
-  waits_.begin_look(seen.at);
+  const auto owned = [&own](std::uint64_t inode) { return own.contains(inode); };
+  waits_.begin_look(seen.at, depth.outgoing ? sockets_.listening_ports(owned) : std::set<std::uint16_t>{});
   const auto visit = [&](const TcpSocket& socket) { waits_.see(socket, own); };
   sockets_.walk(listener_ipv6_, TcpSockets::Which::kConnections, visit);
   if (depth.outgoing) sockets_.walk(!listener_ipv6_, TcpSockets::Which::kConnections, visit);

@@ -28,8 +28,9 @@ std::set<std::uint16_t> RequestWaits::usual_database_ports() {
   return {5432, 6432, 3306, 27017, 6379, 1433, 1521};
 }
 
-void RequestWaits::begin_look(TimePoint now) {
+void RequestWaits::begin_look(TimePoint now, std::set<std::uint16_t> served_ports) {
   now_ = now;
+  served_ports_ = std::move(served_ports);
   view_ = RequestView{};
   waiting_now_.clear();
   accepted_now_.clear();
@@ -43,7 +44,7 @@ void RequestWaits::see(const TcpSocket& socket, const std::set<std::uint64_t>& o
   if (socket.local.port == server_port_ && socket.state != TCP_SYN_SENT) {
     // Not accepted yet: that is the event loop's matter, not a handler's.
     if (socket.inode != 0) see_server(socket);
-  } else if (own_inodes.contains(socket.inode)) {
+  } else if (own_inodes.contains(socket.inode) && !served_ports_.contains(socket.local.port)) {
     see_outgoing(socket);
   }
 }

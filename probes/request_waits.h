@@ -18,7 +18,8 @@ class RequestWaits {
   /// `server_port`: the backend's. `database_ports`: where its databases listen.
   RequestWaits(std::uint16_t server_port, std::set<std::uint16_t> database_ports);
 
-  void begin_look(TimePoint now);
+  /// `served_ports`: on which its process serves anything: whoever comes there is no upstream.
+  void begin_look(TimePoint now, std::set<std::uint16_t> served_ports = {});
   /// A connection of the backend's port, or one in `own_inodes` of its process.
   void see(const TcpSocket& socket, const std::set<std::uint64_t>& own_inodes);
   /// `outgoing`: the walk covered the outgoing connections, too.
@@ -32,7 +33,7 @@ class RequestWaits {
   void see_outgoing(const TcpSocket& socket);
 
   std::uint16_t server_port_;
-  std::set<std::uint16_t> database_ports_;
+  std::set<std::uint16_t> database_ports_, served_ports_;
   RequestView view_;
   TimePoint now_{};
   /// A connection of the server's. What a request waits before it is accepted is the event loop's matter, not

@@ -47,6 +47,7 @@ SocketEvidence::SocketEvidence(std::map<std::uint64_t, int> owners, std::optiona
                                std::set<std::uint16_t> database_ports)
     : owners_(std::move(owners)), port_(port), database_ports_(std::move(database_ports)) {
   TcpSockets sockets;
+  served_ports_ = sockets.listening_ports([this](std::uint64_t inode) { return owners_.contains(inode); });
   for (const bool ipv6 : {false, true}) {
     sockets.walk(ipv6, TcpSockets::Which::kConnections, [this](const TcpSocket& socket) { add(socket); });
   }
@@ -56,7 +57,8 @@ SocketEvidence::SocketEvidence(std::map<std::uint64_t, int> owners, std::optiona
 }
 
 SocketEvidence::Role SocketEvidence::role_of(const TcpSocket& socket) const {
-  if (port_ && socket.local.port == *port_) return Role::kClient;
+  const bool at_port = port_ && socket.local.port == *port_;
+  if (at_port || served_ports_.contains(socket.local.port)) return Role::kClient;
   return database_ports_.contains(socket.remote.port) ? Role::kDatabase : Role::kUpstream;
 }
 

@@ -43,7 +43,7 @@ class SocketEvidence {
 
   std::map<std::uint64_t, int> owners_;
   std::optional<std::uint16_t> port_;
-  std::set<std::uint16_t> database_ports_;
+  std::set<std::uint16_t> database_ports_, served_ports_;
   std::vector<Connection> connections_;
   std::size_t not_accepted_ = 0;
 };

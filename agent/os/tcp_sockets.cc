@@ -129,4 +129,14 @@ void TcpSockets::walk(bool ipv6, Which which, const std::function<void(const Tcp
   });
 }
 
+std::set<std::uint16_t> TcpSockets::listening_ports(const std::function<bool(std::uint64_t)>& owned) {
+  std::set<std::uint16_t> ports;
+  for (const bool ipv6 : {false, true}) {
+    walk(ipv6, Which::kListeners, [&](const TcpSocket& socket) {
+      if (owned(socket.inode)) ports.insert(socket.local.port);
+    });
+  }
+  return ports;
+}
+
 }  // namespace codex

@@ -105,10 +105,10 @@ class RequestWaitsTest : public testing::Test {
  protected:
   RequestWaits waits{8080, {5432}};
   TimePoint now = Clock::now();
-  RequestView look(const std::vector<TcpSocket>& sockets) {
+  RequestView look(const std::vector<TcpSocket>& sockets, const std::set<std::uint16_t>& served_ports = {}) {
     std::set<std::uint64_t> own;
     for (const auto& socket : sockets) own.insert(socket.inode);
-    waits.begin_look(now);
+    waits.begin_look(now, served_ports);
     for (const auto& socket : sockets) waits.see(socket, own);
     now += seconds(1);
     return waits.finish_look(true);
@@ -224,6 +224,12 @@ TEST_F(RequestWaitsTest, AConnectionThatDoesNotOpenWaitsAsLongAsItWasSeen) {
   EXPECT_EQ(look({opening}).upstream.oldest, seconds(0));
   look({opening});
   EXPECT_EQ(look({opening}).upstream.oldest, seconds(2));
+}
+
+TEST_F(RequestWaitsTest, AClientOfAnotherOfItsPortsIsNoUpstream) {
+  const auto scraper = connection(9464, 40'000, seconds(1), seconds(2));
+  EXPECT_EQ(look({scraper}).upstream.waiting, 1) << "it looks like one";
+  EXPECT_EQ(look({scraper}, {9464}).upstream.connections, 0);
 }
 
 TEST_F(RequestWaitsTest, ForeignConnectionsAreNotLookedAt) {
