@@ -2,14 +2,15 @@
 
 import json
 import os
+import re
 import signal
-import socket
 import urllib.request
 
 import psutil
 import pytest
 
 from harness.waiting import holds_for, wait_until
+from harness.zoo_cases import NODE
 
 # GET /block blocks the event loop in one of several ways; asked once, by us, and by nobody else.
 APPLICATION = """
@@ -111,19 +112,27 @@ def test_a_short_block_is_no_reason_to_restart(application):
     assert agent.backend()["restarts"]["total"] == 0
 
 
-@pytest.mark.parametrize("script,why", [
-    ("require('child_process').execSync('sleep 1000')", "sleep, which is in "),
-    ("require('fs').readFileSync('fifo')", "node, which is in openat"),
-    ("setInterval(() => {}, 1000)", "does nothing"),
-    ("require('net').connect(Number(process.env.SILENT), '127.0.0.1').write('hello')", "waits for 127.0.0.1:"),
-], ids=["a child", "a file", "nothing", "another server"])
-def test_a_start_that_is_stuck_says_in_what(agent, script, why):
-    os.mkfifo(agent.directory / "fifo")
-    (agent.directory / "app.js").write_text(script, encoding="ascii")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        agent.configure(["node", "app.js"], f'[backend.app.env]\nSILENT = "{silent.getsockname()[1]}"\n',
-                        start_timeout="60s")
-        agent.start("--no-wait")
-        told = wait_until(lambda: agent.backend()["hang"], 40, "the hang", interval=0.1)
-        assert told["class"] == "startup_stuck" and why in told["detail"], told
-        agent.stop()
+def stuck_start(agent, around, mode, database=None, **environment):
+    """Starts the zoo so that it hangs at its start; what is told before the start's time is up."""
+    agent.environment.update(around.environment(START_MODE=mode, **environment))
+    agent.configure([*NODE, agent.port], start_timeout="60s", database=database)
+    agent.start("--no-wait")
+    backend = wait_until(lambda: (found := agent.backend())["hang"] and found, 40, "the hang", interval=0.1)
+    assert backend["state"] == "starting" and backend["hang"]["class"] == "startup_stuck", backend
+    return backend["hang"]["detail"]
+
+
+@pytest.mark.parametrize("mode,what,where", [
+    ("exec", "does nothing; it waits for sleep, which is in clock_nanosleep.*", None),
+    ("fifo", "does nothing; it waits for node, which is in openat.*", "fifo (zoo.js"),
+    ("await", "does nothing", None),
+    ("upstream", "does nothing; it waits for 127.0.0.1:{silence}", None),
+    ("loop", "only uses CPU", "loop (zoo.js"),
+], ids=["a child", "a file", "nothing", "another server", "a loop"])
+def test_a_start_that_is_stuck_says_in_what(agent, surroundings, mode, what, where):
+    silence = surroundings.silence.port
+    told = stuck_start(agent, surroundings, mode, UPSTREAM=silence)
+    assert re.fullmatch("does not listen, and " + what.format(silence=silence), told), told
+    if where:
+        found = wait_until(lambda: agent.backend()["hang"]["where"], 20, "the function")
+        assert found.startswith(where), found

@@ -2,8 +2,10 @@
 // &s=SECONDS only for so long.
 // node zoo.js PORT      environment: PG_URL, POOL_MAX, UPSTREAM (port), FIFO (path), START_MODE
 'use strict';
+const { once } = require('events');
 const http = require('http');
 const fs = require('fs');
+const net = require('net');
 const crypto = require('crypto');
 const child = require('child_process');
 
@@ -120,7 +122,10 @@ server.on('upgrade', (request, socket) => {
 (async () => {
   const start = process.env.START_MODE;
   if (start === 'await') { setInterval(() => {}, 1000); await new Promise(() => {}); }
-  if (start === 'connect') await new Promise((done) => require('net').connect(upstream, '127.0.0.1').once('data', done));
+  if (start === 'upstream') {
+    const asked = net.connect(upstream, '127.0.0.1', () => asked.write('?'));
+    await once(asked, 'data');
+  }
   if (start && now[start]) now[start]();
   server.listen(port, process.env.HOST || undefined);
 })();
