@@ -4,85 +4,49 @@ import json
 import os
 import re
 import signal
-import urllib.request
 
 import psutil
 import pytest
 
+from harness.hanging_backend import REPORT_ONLY, hang, start_hanging_backend
 from harness.waiting import holds_for, wait_until
 from harness.zoo_cases import NODE
 
-# GET /block blocks the event loop in one of several ways; asked once, by us, and by nobody else.
-APPLICATION = """
-const http = require('http');
-const { execSync } = require('child_process');
-function endlessLoop() {
-  for (let i = 0;; i++) i %= 7;
-}
-const ways = {
-  loop: endlessLoop,
-  regex: () => /^(a+)+$/.test('a'.repeat(64) + 'b'),
-  atomics: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
-  exec: () => execSync('sleep 1000'),
-};
-http.createServer((request, response) => {
-  const way = ways[request.url.slice(1)];
-  response.end('ok\\n');
-  if (way) setImmediate(way);
-}).listen(Number(process.env.PORT), '127.0.0.1');
-"""
 
-
-@pytest.fixture
-def application(agent):
-    (agent.directory / "app.js").write_text(APPLICATION, encoding="ascii")
-
-    def start(extra=""):
-        agent.configure(["node", "app.js"], 'timeout = "5s"\n' + extra, period="5s")
-        agent.start()
-        return agent
-
-    return start
-
-
-def block(agent, way):
-    urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/{way}", timeout=5).read()
-
-
-def test_the_function_that_hangs_is_named(application):
-    agent = application('failure_threshold = 100\n[backend.app.hang]\naction = "report"\n')
-    block(agent, "loop")
+def test_the_function_that_hangs_is_named(agent):
+    start_hanging_backend(agent, REPORT_ONLY)
+    hang(agent, "loop")
     agent.wait_for_state("hung")
     shown = agent.run("stack", expect=0).stdout
-    assert "at endlessLoop (app.js" in shown
+    assert "at loop (app.js" in shown
     frames = json.loads(agent.run("stack", "--json", expect=0).stdout)["stacks"][0]["frames"]
-    assert frames[0]["function"] == "endlessLoop" and frames[0]["file"].endswith("app.js")
+    assert frames[0]["function"] == "loop" and frames[0]["file"].endswith("app.js")
     assert agent.backend()["generation"] == 1, "looking at it ended it"
     agent.stop()
     assert "no process of it listens" in agent.run("stack", expect=1).stderr
 
 
-@pytest.mark.parametrize("way,hang", [("loop", "spin"), ("regex", "spin"), ("atomics", "futex")])
-def test_a_blocked_event_loop_is_named_and_restarted(application, way, hang):
-    agent = application()
+@pytest.mark.parametrize("mode,kind", [("loop", "spin"), ("regex", "spin"), ("atomics", "futex")])
+def test_a_blocked_event_loop_is_named_and_restarted(agent, mode, kind):
+    start_hanging_backend(agent)
     before = agent.backend()
-    block(agent, way)
+    hang(agent, mode)
     hung = wait_until(lambda: (found := agent.backend())["state"] == "hung" and found, 15, "hung", interval=0.05)
-    assert hung["hang"]["class"] == hang and hung["hang"]["detail"]
-    assert f"hung ({hang})" in agent.run("status", expect=5).stdout
+    assert hung["hang"]["class"] == kind and hung["hang"]["detail"]
+    assert f"hung ({kind})" in agent.run("status", expect=5).stdout
     assert agent.metrics().value("codex_agent_backend_hung") == 1
     after = wait_until(lambda: (found := agent.backend())["generation"] == before["generation"] + 1 and
                        found["state"] == "running" and found, 30, "the restart", interval=0.1)
     assert after["restarts"]["by_reason"]["hang"] == 1
     metrics = agent.metrics()
-    assert metrics.value("codex_agent_backend_hangs_total", **{"class": hang}) == 1
+    assert metrics.value("codex_agent_backend_hangs_total", **{"class": kind}) == 1
     assert metrics.value("codex_agent_backend_hung") == 0
     told = [event for event in agent.events() if event["reason"] == "hang"]
-    assert told and hang in told[0]["detail"]
+    assert told and kind in told[0]["detail"]
 
 
-def test_a_stopped_process_is_continued_and_not_restarted(application):
-    agent = application()
+def test_a_stopped_process_is_continued_and_not_restarted(agent):
+    start_hanging_backend(agent)
     backend = agent.backend()
     server = psutil.Process(backend["pid"])
     os.kill(server.pid, signal.SIGSTOP)
@@ -92,16 +56,16 @@ def test_a_stopped_process_is_continued_and_not_restarted(application):
     assert after["pid"] == backend["pid"] and after["restarts"]["total"] == 0
 
 
-def test_report_restarts_for_none(application):
-    agent = application('failure_threshold = 100\n[backend.app.hang]\naction = "report"\n')
+def test_report_restarts_for_none(agent):
+    start_hanging_backend(agent, REPORT_ONLY)
     before = agent.backend()
-    block(agent, "loop")
+    hang(agent, "loop")
     agent.wait_for_state("hung")
     holds_for(lambda: agent.backend()["generation"] == before["generation"], 8, "no restart", interval=0.5)
 
 
-def test_a_short_block_is_no_reason_to_restart(application):
-    agent = application()
+def test_a_short_block_is_no_reason_to_restart(agent):
+    start_hanging_backend(agent)
     before = agent.backend()
     server = psutil.Process(before["pid"])
     for _ in range(3):
