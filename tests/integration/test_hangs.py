@@ -10,7 +10,7 @@ import pytest
 
 from harness.hanging_backend import REPORT_ONLY, hang, start_hanging_backend
 from harness.waiting import holds_for, wait_until
-from harness.zoo_cases import NODE
+from harness.zoo_cases import NODE, database, lock_row
 
 
 def test_the_function_that_hangs_is_named(agent):
@@ -100,3 +100,15 @@ def test_a_start_that_is_stuck_says_in_what(agent, surroundings, mode, what, whe
     if where:
         found = wait_until(lambda: agent.backend()["hang"]["where"], 20, "the function")
         assert found.startswith(where), found
+
+
+def test_a_start_that_waits_for_a_lock_names_the_database_and_who_holds_it(agent, surroundings):
+    postgres = surroundings.postgres
+    with lock_row(surroundings):
+        told = stuck_start(agent, surroundings, "database", postgres.url, **database(surroundings))
+        assert told == f"does not listen, and does nothing; it waits for the database at 127.0.0.1:{postgres.port}"
+        report = wait_until(lambda: "blocked by pid" in (text := agent.run("evidence", "latest").stdout) and text, 20,
+                            "the evidence")
+        assert "waits for Lock: " in report and "for update" in report, report
+    agent.wait_for_state("running")
+    assert agent.backend()["generation"] == 1, "it was given up before its time was up"

@@ -14,6 +14,7 @@ const upstream = Number(process.env.UPSTREAM || 0);
 const kept = [];
 let answer = null; // what / and /db do instead of answering, once told
 
+const LOCKING_QUERY = 'select n from zoo where id = 1 for update';
 let pool = null;
 if (process.env.PG_URL) {
   const { Pool } = require('pg');
@@ -80,7 +81,7 @@ const later = {
 
 async function query(response) {
   try {
-    const result = await pool.query('select n from zoo where id = 1 for update');
+    const result = await pool.query(LOCKING_QUERY);
     response.end(`row ${result.rows[0].n}\n`);
   } catch (error) {
     response.statusCode = 503;
@@ -126,6 +127,7 @@ server.on('upgrade', (request, socket) => {
     const asked = net.connect(upstream, '127.0.0.1', () => asked.write('?'));
     await once(asked, 'data');
   }
+  if (start === 'database') await pool.query(LOCKING_QUERY);
   if (start && now[start]) now[start]();
   server.listen(port, process.env.HOST || undefined);
 })();
