@@ -6,6 +6,7 @@ import pytest
 from harness.agent import REPOSITORY, Agent
 from harness.postgres import Postgres
 from harness.prometheus import Prometheus, scraping
+from harness.zoo_cases import Surroundings
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -87,3 +88,10 @@ def make_prometheus(tmp_path):
     yield make
     for server in servers:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def surroundings():
+    """What the programs of the hang zoo need around them."""
+    with Surroundings() as made:
+        yield made

@@ -5,53 +5,26 @@ import os
 import signal
 import stat
 import subprocess
-import urllib.request
 
 import psutil
-import pytest
 
 from harness.agent import sanitized
+from harness.hanging_backend import PATIENT, REPORT_ONLY, hang, start_hanging_backend
 from harness.waiting import wait_until
 
-# GET /WAY hangs in a way of its own, with a function to be found for it; nobody else asks for it.
-APPLICATION = """
-const http = require('http');
-const fs = require('fs');
-const { execSync } = require('child_process');
-function slowQuery() { for (let i = 0;; i++) i %= 7; }
-function readsPipe() { fs.readFileSync('fifo'); }
-function waitsForChild() { execSync('sleep 1000'); }
-const ways = { loop: slowQuery, read: readsPipe, exec: waitsForChild };
-console.log('token is hunter2secret');
-http.createServer((request, response) => {
-  const way = ways[request.url.slice(1)];
-  response.end('ok\\n');
-  if (way) setImmediate(way);
-}).listen(Number(process.env.PORT), '127.0.0.1');
-"""
+
+def start(agent, extra=PATIENT):
+    """With a secret in the environment, on the command line and in the output."""
+    start_hanging_backend(agent, extra + '[backend.app.env]\nAPP_PASSWORD = "hunter2secret"\n', "--flag=hunter2secret",
+                          program="console.log('token is hunter2secret');\n")
 
 
-@pytest.fixture
-def application(agent):
-    (agent.directory / "app.js").write_text(APPLICATION, encoding="ascii")
-    os.mkfifo(agent.directory / "fifo")
-
-    def start(extra=""):
-        agent.configure(["node", "app.js", "--flag=hunter2secret"],
-                        'timeout = "5s"\nfailure_threshold = 100\n' + extra +
-                        '[backend.app.env]\nAPP_PASSWORD = "hunter2secret"\n', period="5s")
-        agent.start()
-        return agent
-
-    return start
-
-
-REPORT_ONLY = '[backend.app.hang]\naction = "report"\n'
-
-
-def hang(agent, way):
-    urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/{way}", timeout=5).read()
-    return wait_until(lambda: (found := agent.backend()["hang"]) and found["evidence"] and found, 30, "the evidence")
+def told_of_hang(agent, mode=None, timeout=30):
+    """What is told once there is evidence; `mode`: hangs before."""
+    if mode:
+        hang(agent, mode)
+    return wait_until(lambda: (found := agent.backend()["hang"]) and found["evidence"] and found, timeout,
+                      "the evidence")
 
 
 def evidence(agent, *arguments, expect=0):
@@ -63,30 +36,30 @@ def directory_of(agent, incident):
     return entry["directory"]
 
 
-def test_a_loop_is_told_with_its_place_in_status_event_and_report(application):
-    agent = application()
-    told = hang(agent, "loop")
-    assert told["class"] == "spin" and told["where"].startswith("slowQuery (app.js")
+def test_a_loop_is_told_with_its_place_in_status_event_and_report(agent):
+    start(agent)
+    told = told_of_hang(agent, "loop")
+    assert told["class"] == "spin" and told["where"].startswith("loop (app.js")
     assert told["action"] == "restart" and told["due_in_seconds"] <= 5
     after = wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running" and found,
                        60, "the restart")
     assert after["hang"] is None
-    [event] = [event for event in agent.events() if event["reason"] == "hang" and "slowQuery" in event["detail"]]
+    [event] = [event for event in agent.events() if event["reason"] == "hang" and "loop (app.js" in event["detail"]]
     assert told["evidence"] in event["detail"]
 
     report = json.loads(evidence(agent, told["evidence"], "--json"))
     assert report["class"] == "spin" and report["backend"] == "app" and report["generation"] == 1
-    assert report["js_stack"]["frames"][0]["function"] == "slowQuery"
+    assert report["js_stack"]["frames"][0]["function"] == "loop"
     assert report["votes"]["spin"] > 0 and max(report["votes"], key=report["votes"].get) == "spin"
     assert report["threads"][0]["id"] == report["pid"] and report["threads"][0]["state"] == "R"
     assert [process["pid"] for process in report["tree"]].count(report["pid"]) == 1
     assert report["descriptors"]["open"] > 10 and report["sockets"]["connections"] >= 0
     assert any("token is" in line for line in report["output"])
     [before] = [moment for moment in report["earlier"] if moment["moment"] == "suspected"]
-    assert before["js_stack"]["frames"][0]["function"] == "slowQuery", "the same function half a second before"
+    assert before["js_stack"]["frames"][0]["function"] == "loop", "the same function half a second before"
 
     text = evidence(agent, "latest")
-    for words in ("app hangs: spin", "slowQuery", "Threads", "Last output", "restart when it has lasted 5 s"):
+    for words in ("app hangs: spin", "loop (app.js", "Threads", "Last output", "restart when it has lasted 5 s"):
         assert words in text, words
     assert told["evidence"] in evidence(agent) and "spin" in evidence(agent)
     metrics = agent.metrics()
@@ -94,24 +67,25 @@ def test_a_loop_is_told_with_its_place_in_status_event_and_report(application):
     assert metrics.value("codex_agent_evidence_captures_total", result="failure") == 0
 
 
-def test_a_blocked_read_names_the_file_and_a_child_its_command(application):
-    agent = application(REPORT_ONLY)
-    told = hang(agent, "read")
-    assert told["class"] == "blocked_syscall" and "readsPipe" in told["where"] and told["due_in_seconds"] is None
+def test_a_blocked_read_names_the_file_and_a_child_its_command(agent):
+    start(agent, REPORT_ONLY)
+    told = told_of_hang(agent, "fifo")
+    assert told["class"] == "blocked_syscall" and told["where"].startswith("fifo (app.js")
+    assert told["due_in_seconds"] is None
     report = json.loads(evidence(agent, told["evidence"], "--json"))
     assert report["threads"][0]["call"] == 'openat("fifo")'
     if report["threads"][0]["kernel_stack"] is not None:
         assert any("fifo" in line or "wait" in line for line in report["threads"][0]["kernel_stack"])
     agent.run("restart", expect=0)
-    told = hang(agent, "exec")
-    assert told["class"] == "sync_child" and "waitsForChild" in told["where"]
+    told = told_of_hang(agent, "exec")
+    assert told["class"] == "sync_child" and told["where"].startswith("exec (app.js")
     report = json.loads(evidence(agent, told["evidence"], "--json"))
     assert any("sleep 1000" in process["command"] for process in report["tree"])
 
 
-def test_native_stacks_are_told_when_asked_for_and_change_nothing(application):
-    agent = application(REPORT_ONLY + "native_stacks = true\n")
-    told = hang(agent, "read")
+def test_native_stacks_are_told_when_asked_for_and_change_nothing(agent):
+    start(agent, REPORT_ONLY + "native_stacks = true\n")
+    told = told_of_hang(agent, "fifo")
     report = json.loads(evidence(agent, told["evidence"], "--json"))
     [main, *others] = report["native_stacks"]
     assert main["id"] == report["pid"] and main["error"] is None and others
@@ -121,11 +95,11 @@ def test_native_stacks_are_told_when_asked_for_and_change_nothing(application):
     assert agent.backend()["hang"]["class"] == "blocked_syscall", "it waits on"
 
 
-def test_a_stopped_process_is_read_without_being_continued(application):
-    agent = application('[backend.app.hang.stopped]\naction = "report"\n')
+def test_a_stopped_process_is_read_without_being_continued(agent):
+    start(agent, PATIENT + '[backend.app.hang.stopped]\naction = "report"\n')
     server = agent.backend()["port"]["owner_pid"]
     os.kill(server, signal.SIGSTOP)
-    told = wait_until(lambda: (found := agent.backend()["hang"]) and found["evidence"] and found, 30, "the evidence")
+    told = told_of_hang(agent)
     assert told["class"] == "stopped" and told["action"] == "report"
     assert psutil.Process(server).status() == psutil.STATUS_STOPPED
     report = json.loads(evidence(agent, told["evidence"], "--json"))
@@ -133,9 +107,9 @@ def test_a_stopped_process_is_read_without_being_continued(application):
     os.kill(server, signal.SIGCONT)
 
 
-def test_no_secret_is_kept_and_nobody_else_can_read_it(application):
-    agent = application(REPORT_ONLY)
-    told = hang(agent, "loop")
+def test_no_secret_is_kept_and_nobody_else_can_read_it(agent):
+    start(agent, REPORT_ONLY)
+    told = told_of_hang(agent, "loop")
     directory = agent.directory / ".codex-agent" / "evidence" / told["evidence"]
     assert str(directory) == directory_of(agent, told["evidence"])
     files = [path for path in directory.rglob("*") if path.is_file()]
@@ -147,31 +121,31 @@ def test_no_secret_is_kept_and_nobody_else_can_read_it(application):
     assert "--flag=***" in (directory / "report.txt").read_text(encoding="utf-8")
 
 
-def test_the_number_of_incidents_is_bounded(application):
-    agent = application(REPORT_ONLY)
+def test_the_number_of_incidents_is_bounded(agent):
+    start(agent, REPORT_ONLY)
     store = agent.directory / ".codex-agent" / "evidence"
     for day in range(1, 26):
         (store / f"202001{day:02}T000000.000Z-app").mkdir(parents=True)
     (store / "notes of mine").mkdir()
-    told = hang(agent, "loop")
+    told = told_of_hang(agent, "loop")
     wait_until(lambda: len(list(store.glob("2*"))) == 20, 10, "the pruning")
     assert (store / told["evidence"]).is_dir() and (store / "20200125T000000.000Z-app").is_dir()
     assert not (store / "20200106T000000.000Z-app").exists() and (store / "notes of mine").is_dir()
 
 
-def test_what_is_not_there_is_said(application):
-    agent = application()
+def test_what_is_not_there_is_said(agent):
+    start(agent)
     assert evidence(agent) == "no hang has been seen\n"
     assert json.loads(evidence(agent, "--json"))["incidents"] == []
     done = agent.run("evidence", "2026", expect=1)
     assert "there is no evidence 2026" in done.stderr
 
 
-def test_a_full_disk_costs_the_evidence_and_nothing_else(application):
+def test_a_full_disk_costs_the_evidence_and_nothing_else(agent):
     """A file in the way of the directory: nothing can be written, the hang is dealt with all the same."""
-    agent = application()
+    start(agent)
     (agent.directory / ".codex-agent" / "evidence").write_text("in the way", encoding="ascii")
-    urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/loop", timeout=5).read()
+    hang(agent, "loop")
     wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 60, "the restart")
     assert agent.metrics().value("codex_agent_evidence_captures_total", result="failure") >= 1
 
@@ -199,8 +173,7 @@ def test_the_database_tells_who_blocks_whom(agent, postgres, node_modules):
     with postgres.lock("codex", "SELECT * FROM account WHERE id = 1 FOR UPDATE"):
         asking = [subprocess.Popen(["curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{agent.port}/update"])
                   for _ in range(4)]
-        told = wait_until(lambda: (found := agent.backend()["hang"]) and found["evidence"] and found, 60,
-                          "the evidence")
+        told = told_of_hang(agent, timeout=60)
         assert told["class"] == "db_wait" and told["action"] == "report", evidence(agent, told["evidence"])
         report = json.loads(evidence(agent, told["evidence"], "--json"))
         if sanitized() and report["database"]["error"]:

@@ -6,19 +6,12 @@ import dataclasses
 import pytest
 
 from harness.hang_controls import CONTROLS, hang_for
-from harness.zoo_cases import Surroundings
 
 SECONDS = 3.5
 # Three failures in three seconds: the probe has its own opinion long before the hang ends, and keeps it for a while.
 IMPATIENT = '[backend.app.probe.http]\nperiod = "1s"\ntimeout = "500ms"\n'
 HUNG = {"sync_child": {"again": hang_for("exec", 5, pause=1)}, "report": {"again": hang_for("work", 5, pause=1)},
         "debugger": {}}
-
-
-@pytest.fixture(scope="module")
-def surroundings():
-    with Surroundings() as made:
-        yield made
 
 
 def check(control, surroundings, agent, seconds=SECONDS):

@@ -2,18 +2,12 @@
 
 import pytest
 
-from harness.zoo_cases import CASES, Surroundings
+from harness.zoo_cases import CASES
 
 # Generous: the machine may be busy, and a program that gets no CPU is not judged. tests/bench/hang_zoo measures.
 LOOP = ["loop", "regex", "microtasks", "exec", "fifo", "atomics", "sigstop", "python_child", "python_fifo", "debugger"]
 REQUESTS = ["handler", "row_locked", "pool_leak", "database_stopped", "upstream", "pool4", "files"]
 NOTHING = ["idle", "load_64", "long_poll", "server_events", "block_200", "nodemon_restart"]
-
-
-@pytest.fixture(scope="module")
-def surroundings():
-    with Surroundings() as made:
-        yield made
 
 
 @pytest.mark.parametrize("name", LOOP + REQUESTS)

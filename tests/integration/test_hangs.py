@@ -2,86 +2,51 @@
 
 import json
 import os
+import re
 import signal
-import socket
-import urllib.request
 
 import psutil
 import pytest
 
+from harness.hanging_backend import REPORT_ONLY, hang, start_hanging_backend
 from harness.waiting import holds_for, wait_until
-
-# GET /block blocks the event loop in one of several ways; asked once, by us, and by nobody else.
-APPLICATION = """
-const http = require('http');
-const { execSync } = require('child_process');
-function endlessLoop() {
-  for (let i = 0;; i++) i %= 7;
-}
-const ways = {
-  loop: endlessLoop,
-  regex: () => /^(a+)+$/.test('a'.repeat(64) + 'b'),
-  atomics: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
-  exec: () => execSync('sleep 1000'),
-};
-http.createServer((request, response) => {
-  const way = ways[request.url.slice(1)];
-  response.end('ok\\n');
-  if (way) setImmediate(way);
-}).listen(Number(process.env.PORT), '127.0.0.1');
-"""
+from harness.zoo_cases import NODE, database, lock_row
 
 
-@pytest.fixture
-def application(agent):
-    (agent.directory / "app.js").write_text(APPLICATION, encoding="ascii")
-
-    def start(extra=""):
-        agent.configure(["node", "app.js"], 'timeout = "5s"\n' + extra, period="5s")
-        agent.start()
-        return agent
-
-    return start
-
-
-def block(agent, way):
-    urllib.request.urlopen(f"http://127.0.0.1:{agent.port}/{way}", timeout=5).read()
-
-
-def test_the_function_that_hangs_is_named(application):
-    agent = application('failure_threshold = 100\n[backend.app.hang]\naction = "report"\n')
-    block(agent, "loop")
+def test_the_function_that_hangs_is_named(agent):
+    start_hanging_backend(agent, REPORT_ONLY)
+    hang(agent, "loop")
     agent.wait_for_state("hung")
     shown = agent.run("stack", expect=0).stdout
-    assert "at endlessLoop (app.js" in shown
+    assert "at loop (app.js" in shown
     frames = json.loads(agent.run("stack", "--json", expect=0).stdout)["stacks"][0]["frames"]
-    assert frames[0]["function"] == "endlessLoop" and frames[0]["file"].endswith("app.js")
+    assert frames[0]["function"] == "loop" and frames[0]["file"].endswith("app.js")
     assert agent.backend()["generation"] == 1, "looking at it ended it"
     agent.stop()
     assert "no process of it listens" in agent.run("stack", expect=1).stderr
 
 
-@pytest.mark.parametrize("way,hang", [("loop", "spin"), ("regex", "spin"), ("atomics", "futex")])
-def test_a_blocked_event_loop_is_named_and_restarted(application, way, hang):
-    agent = application()
+@pytest.mark.parametrize("mode,kind", [("loop", "spin"), ("regex", "spin"), ("atomics", "futex")])
+def test_a_blocked_event_loop_is_named_and_restarted(agent, mode, kind):
+    start_hanging_backend(agent)
     before = agent.backend()
-    block(agent, way)
+    hang(agent, mode)
     hung = wait_until(lambda: (found := agent.backend())["state"] == "hung" and found, 15, "hung", interval=0.05)
-    assert hung["hang"]["class"] == hang and hung["hang"]["detail"]
-    assert f"hung ({hang})" in agent.run("status", expect=5).stdout
+    assert hung["hang"]["class"] == kind and hung["hang"]["detail"]
+    assert f"hung ({kind})" in agent.run("status", expect=5).stdout
     assert agent.metrics().value("codex_agent_backend_hung") == 1
     after = wait_until(lambda: (found := agent.backend())["generation"] == before["generation"] + 1 and
                        found["state"] == "running" and found, 30, "the restart", interval=0.1)
     assert after["restarts"]["by_reason"]["hang"] == 1
     metrics = agent.metrics()
-    assert metrics.value("codex_agent_backend_hangs_total", **{"class": hang}) == 1
+    assert metrics.value("codex_agent_backend_hangs_total", **{"class": kind}) == 1
     assert metrics.value("codex_agent_backend_hung") == 0
     told = [event for event in agent.events() if event["reason"] == "hang"]
-    assert told and hang in told[0]["detail"]
+    assert told and kind in told[0]["detail"]
 
 
-def test_a_stopped_process_is_continued_and_not_restarted(application):
-    agent = application()
+def test_a_stopped_process_is_continued_and_not_restarted(agent):
+    start_hanging_backend(agent)
     backend = agent.backend()
     server = psutil.Process(backend["pid"])
     os.kill(server.pid, signal.SIGSTOP)
@@ -91,16 +56,16 @@ def test_a_stopped_process_is_continued_and_not_restarted(application):
     assert after["pid"] == backend["pid"] and after["restarts"]["total"] == 0
 
 
-def test_report_restarts_for_none(application):
-    agent = application('failure_threshold = 100\n[backend.app.hang]\naction = "report"\n')
+def test_report_restarts_for_none(agent):
+    start_hanging_backend(agent, REPORT_ONLY)
     before = agent.backend()
-    block(agent, "loop")
+    hang(agent, "loop")
     agent.wait_for_state("hung")
     holds_for(lambda: agent.backend()["generation"] == before["generation"], 8, "no restart", interval=0.5)
 
 
-def test_a_short_block_is_no_reason_to_restart(application):
-    agent = application()
+def test_a_short_block_is_no_reason_to_restart(agent):
+    start_hanging_backend(agent)
     before = agent.backend()
     server = psutil.Process(before["pid"])
     for _ in range(3):
@@ -111,19 +76,39 @@ def test_a_short_block_is_no_reason_to_restart(application):
     assert agent.backend()["restarts"]["total"] == 0
 
 
-@pytest.mark.parametrize("script,why", [
-    ("require('child_process').execSync('sleep 1000')", "sleep, which is in "),
-    ("require('fs').readFileSync('fifo')", "node, which is in openat"),
-    ("setInterval(() => {}, 1000)", "does nothing"),
-    ("require('net').connect(Number(process.env.SILENT), '127.0.0.1').write('hello')", "waits for 127.0.0.1:"),
-], ids=["a child", "a file", "nothing", "another server"])
-def test_a_start_that_is_stuck_says_in_what(agent, script, why):
-    os.mkfifo(agent.directory / "fifo")
-    (agent.directory / "app.js").write_text(script, encoding="ascii")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        agent.configure(["node", "app.js"], f'[backend.app.env]\nSILENT = "{silent.getsockname()[1]}"\n',
-                        start_timeout="60s")
-        agent.start("--no-wait")
-        told = wait_until(lambda: agent.backend()["hang"], 40, "the hang", interval=0.1)
-        assert told["class"] == "startup_stuck" and why in told["detail"], told
-        agent.stop()
+def stuck_start(agent, around, mode, database=None, **environment):
+    """Starts the zoo so that it hangs at its start; what is told before the start's time is up."""
+    agent.environment.update(around.environment(START_MODE=mode, **environment))
+    agent.configure([*NODE, agent.port], start_timeout="60s", database=database)
+    agent.start("--no-wait")
+    backend = wait_until(lambda: (found := agent.backend())["hang"] and found, 40, "the hang", interval=0.1)
+    assert backend["state"] == "starting" and backend["hang"]["class"] == "startup_stuck", backend
+    return backend["hang"]["detail"]
+
+
+@pytest.mark.parametrize("mode,what,where", [
+    ("exec", "does nothing; it waits for sleep, which is in clock_nanosleep.*", None),
+    ("fifo", "does nothing; it waits for node, which is in openat.*", "fifo (zoo.js"),
+    ("await", "does nothing", None),
+    ("upstream", "does nothing; it waits for 127.0.0.1:{silence}", None),
+    ("loop", "only uses CPU", "loop (zoo.js"),
+], ids=["a child", "a file", "nothing", "another server", "a loop"])
+def test_a_start_that_is_stuck_says_in_what(agent, surroundings, mode, what, where):
+    silence = surroundings.silence.port
+    told = stuck_start(agent, surroundings, mode, UPSTREAM=silence)
+    assert re.fullmatch("does not listen, and " + what.format(silence=silence), told), told
+    if where:
+        found = wait_until(lambda: agent.backend()["hang"]["where"], 20, "the function")
+        assert found.startswith(where), found
+
+
+def test_a_start_that_waits_for_a_lock_names_the_database_and_who_holds_it(agent, surroundings):
+    postgres = surroundings.postgres
+    with lock_row(surroundings):
+        told = stuck_start(agent, surroundings, "database", postgres.url, **database(surroundings))
+        assert told == f"does not listen, and does nothing; it waits for the database at 127.0.0.1:{postgres.port}"
+        report = wait_until(lambda: "blocked by pid" in (text := agent.run("evidence", "latest").stdout) and text, 20,
+                            "the evidence")
+        assert "waits for Lock: " in report and "for update" in report, report
+    agent.wait_for_state("running")
+    assert agent.backend()["generation"] == 1, "it was given up before its time was up"

@@ -2,8 +2,10 @@
 // &s=SECONDS only for so long.
 // node zoo.js PORT      environment: PG_URL, POOL_MAX, UPSTREAM (port), FIFO (path), START_MODE
 'use strict';
+const { once } = require('events');
 const http = require('http');
 const fs = require('fs');
+const net = require('net');
 const crypto = require('crypto');
 const child = require('child_process');
 
@@ -12,6 +14,7 @@ const upstream = Number(process.env.UPSTREAM || 0);
 const kept = [];
 let answer = null; // what / and /db do instead of answering, once told
 
+const LOCKING_QUERY = 'select n from zoo where id = 1 for update';
 let pool = null;
 if (process.env.PG_URL) {
   const { Pool } = require('pg');
@@ -78,7 +81,7 @@ const later = {
 
 async function query(response) {
   try {
-    const result = await pool.query('select n from zoo where id = 1 for update');
+    const result = await pool.query(LOCKING_QUERY);
     response.end(`row ${result.rows[0].n}\n`);
   } catch (error) {
     response.statusCode = 503;
@@ -120,7 +123,11 @@ server.on('upgrade', (request, socket) => {
 (async () => {
   const start = process.env.START_MODE;
   if (start === 'await') { setInterval(() => {}, 1000); await new Promise(() => {}); }
-  if (start === 'connect') await new Promise((done) => require('net').connect(upstream, '127.0.0.1').once('data', done));
+  if (start === 'upstream') {
+    const asked = net.connect(upstream, '127.0.0.1', () => asked.write('?'));
+    await once(asked, 'data');
+  }
+  if (start === 'database') await pool.query(LOCKING_QUERY);
   if (start && now[start]) now[start]();
   server.listen(port, process.env.HOST || undefined);
 })();

@@ -2,7 +2,8 @@
 
 import threading
 import time
-import urllib.request
+
+from harness.load import Requests
 
 from . import lab
 from .table import Table, shorten, spread, tally
@@ -136,33 +137,6 @@ def restart(ground, peers, quick):
 # Death of the supervisor
 
 
-class Requests:
-    """One request every 5 ms while it is open."""
-
-    def __init__(self, port):
-        self._port = port
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.good = self.failed = 0
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._end.wait(0.005):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/", timeout=2) as answer:
-                    answer.read()
-                self.good += 1
-            except OSError:
-                self.failed += 1
-
-
 def death(ground, peers, quick):
     times, watched = (1, 4.0) if quick else (3, 6.0)
     table = Table("SIGKILL of the supervisor, then start it again", "supervisor", "old pid serves on", "copies",
@@ -179,7 +153,7 @@ def death(ground, peers, quick):
                 good = False
                 continue
             before = service.answering()
-            with Requests(service.port) as requests:
+            with Requests(service.port, pause=0.005, timeout=2) as requests:
                 supervisor.kill()
                 time.sleep(0.5)
                 supervisor.start()
@@ -188,7 +162,7 @@ def death(ground, peers, quick):
             tops = [pid for pid, _ in service.processes() if lab.command_of(pid).startswith("npm run")]
             copies.append(len(tops))
             in_use.append(service.count("X"))
-            failed.append(requests.failed)
+            failed.append(len(requests.failures))
             end.append("serving" if service.answering() else "NOT serving")
             says.append(supervisor.says())
             supervisor.close()

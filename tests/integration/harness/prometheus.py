@@ -1,11 +1,8 @@
 import json
-import subprocess
 import urllib.error
 import urllib.parse
-import urllib.request
 
-from .ports import free_port
-from .waiting import wait_until
+from .monitoring_server import MonitoringServer
 
 _CONFIG = """\
 global:
@@ -23,39 +20,18 @@ def scraping(target):
     return _CONFIG.format(target=target)
 
 
-class Prometheus:
+class Prometheus(MonitoringServer):
     """A real Prometheus with the text `configuration`, and its data in `directory`/data."""
 
+    name = program = "prometheus"
+
     def __init__(self, directory, configuration, *options):
-        self.port = free_port()
-        config = directory / "prometheus.yml"
-        config.write_text(configuration, encoding="ascii")
-        with open(directory / "prometheus.log", "wb") as log:
-            self._process = subprocess.Popen(
-                ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={directory / 'data'}",
-                 f"--web.listen-address=127.0.0.1:{self.port}", *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self._ready, 30, "Prometheus' start", interval=0.1)
-
-    def _ready(self):
-        assert self._process.poll() is None, "Prometheus ended"
-        try:
-            return self._get("/-/ready") is not None
-        except OSError:
-            return False
-
-    def _get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=60) as answer:
-            return answer.read()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        super().__init__(directory, configuration, f"--storage.tsdb.path={directory / 'data'}", *options)
 
     def api(self, path, **parameters):
         """`data` of the answer to GET /api/v1/`path`."""
         try:
-            found = json.loads(self._get(f"/api/v1/{path}?" + urllib.parse.urlencode(parameters)))
+            found = json.loads(self._request(f"/api/v1/{path}?" + urllib.parse.urlencode(parameters)))
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{path} {parameters}: {error.read().decode()}") from None
         assert found["status"] == "success", found
@@ -76,11 +52,3 @@ class Prometheus:
         """Health and last error of the one target; None while Prometheus has not found it yet."""
         targets = self.api("targets")["activeTargets"]
         return (targets[0]["health"], targets[0]["lastError"]) if targets else None
-
-    def stop(self):
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()

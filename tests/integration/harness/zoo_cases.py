@@ -175,7 +175,7 @@ def database(around, **more):
     return {"PG_URL": around.postgres.url, **more}
 
 
-def lock_row(around, animal):
+def lock_row(around, animal=None):
     return around.postgres.lock("codex", "SELECT * FROM zoo WHERE id = 1 FOR UPDATE")
 
 
