@@ -91,6 +91,7 @@ struct ProbeFact {
 /// While nobody listens yet: whether the tree does anything.
 struct StartupView {
   Duration since_start{0};
+  Duration time_limit{0};       ///< of a start; 0: none
   std::uint64_t cpu_ticks = 0;  ///< of the whole tree
   std::uint64_t io_calls = 0;   ///< of the whole tree
   std::uint64_t output_bytes = 0;

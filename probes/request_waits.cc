@@ -9,9 +9,21 @@ namespace codex {
 
 namespace {
 
+constexpr Duration kLeastDelay = std::chrono::milliseconds(20), kMostDelay = std::chrono::milliseconds(500);
+
 void note_waiting(WaitingSockets& sockets, Duration age) {
   ++sockets.waiting;
   sockets.oldest = std::max(sockets.oldest, age);
+}
+
+/// We spoke last, and nothing came back. If both directions spoke in the same tick of the kernel, an
+/// acknowledgement tells: one that came alone, delayed as TCP may (RFC 1122, 4.2.3.2), is for what we sent.
+bool speaks_last(const TcpSocket& socket) {
+  if (socket.bytes_sent == 0) return false;
+  if (socket.bytes_received == 0 || socket.since_sent < socket.since_received) return true;
+  const auto acked_after = socket.since_received - socket.since_acked;
+  return socket.since_sent == socket.since_received && acked_after >= kLeastDelay &&
+         acked_after <= kMostDelay;
 }
 
 void note_answer(std::optional<Duration>& last_answer, Duration age) {
@@ -78,8 +90,7 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
   auto& sockets = database ? view_.database : view_.upstream;
   ++sockets.connections;
   const bool opening = socket.state == TCP_SYN_SENT;
-  const bool waits = opening || (socket.bytes_sent > 0 &&
-                                 (socket.bytes_received == 0 || socket.since_sent < socket.since_received));
+  const bool waits = opening || speaks_last(socket);
   // What came in before a query was sent is an answer only on a connection that had been open before: a new
   // one hears the server's greeting first.
   const auto known = received_.find(socket.cookie);

@@ -1,6 +1,7 @@
 #include "probes/startup_waits.h"
 
 #include <fcntl.h>
+#include <netinet/tcp.h>
 
 #include <algorithm>
 
@@ -38,10 +39,17 @@ std::string StartupWaits::look_at_connections(const std::vector<ProcStat>& membe
     const ProcessDirectory process(proc.get(), member.pid);
     if (process) inodes.merge(process.socket_inodes());
   }
-  waits_.begin_look(now);
+  const auto owned = [&inodes](std::uint64_t inode) { return inodes.contains(inode); };
+  const auto served = sockets_.listening_ports(owned);
+  waits_.begin_look(now, served);
+  silent_.clear();
   for (const bool ipv6 : {false, true}) {
-    sockets_.walk(ipv6, TcpSockets::Which::kConnections,
-                  [&](const TcpSocket& socket) { waits_.see(socket, inodes); });
+    sockets_.walk(ipv6, TcpSockets::Which::kConnections, [&](const TcpSocket& socket) {
+      waits_.see(socket, inodes);
+      const bool silent = socket.state == TCP_ESTABLISHED && socket.bytes_sent == 0 &&
+                          socket.bytes_received == 0 && !served.contains(socket.local.port);
+      if (silent && owned(socket.inode)) silent_ = socket.remote.text();
+    });
   }
   const auto view = waits_.finish_look(true);
   if (view.database.waiting > 0) return "the database at " + view.database_address;
@@ -50,7 +58,8 @@ std::string StartupWaits::look_at_connections(const std::vector<ProcStat>& membe
 
 std::string StartupWaits::look(const std::vector<ProcStat>& members, TimePoint now) {
   std::string what = look_at_connections(members, now);
-  return what.empty() ? look_at_youngest(members) : what;
+  if (what.empty()) what = look_at_youngest(members);
+  return what.empty() ? silent_ : what;
 }
 
 }  // namespace codex

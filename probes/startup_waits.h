@@ -21,6 +21,7 @@ class StartupWaits {
   std::string look(const std::vector<ProcStat>& members, TimePoint now);
 
  private:
+  std::string silent_;  ///< address of a server that it has connected to, and neither has said a word
   std::string look_at_connections(const std::vector<ProcStat>& members, TimePoint now);
 
   TcpSockets sockets_;

@@ -23,6 +23,11 @@ std::string whole_seconds(Duration duration) {
   return std::to_string(std::chrono::duration_cast<seconds>(duration).count()) + " s";
 }
 
+/// It is to be told before the time of the start is up.
+Duration within(Duration limit, Duration span) {
+  return limit > Duration{0} ? std::min(span, limit * 2 / 3) : span;
+}
+
 }  // namespace
 
 void StuckStart::reset() {
@@ -59,10 +64,12 @@ void StuckStart::observe(const StartupView& startup, std::optional<Duration> usu
     clock_ = std::max(least, was_quiet + step);
     why_ = "does not listen" + std::move(why);
   };
-  if (quiet_for(kQuietStuck, false)) {
-    judge(State::kStuck, kQuietStuck, ", and does nothing" + on_what);
-  } else if (quiet_for(kBurningStuck, true)) {
-    judge(State::kStuck, kBurningStuck, ", and only uses CPU");
+  const auto quiet = within(startup.time_limit, kQuietStuck);
+  const auto burning = within(startup.time_limit, kBurningStuck);
+  if (quiet_for(quiet, false)) {
+    judge(State::kStuck, quiet, ", and does nothing" + on_what);
+  } else if (quiet_for(burning, true)) {
+    judge(State::kStuck, burning, ", and only uses CPU");
   } else if (overdue) {
     judge(State::kStuck, Duration{0},
           " after " + whole_seconds(startup.since_start) + ", more than " + std::to_string(kTimesUsual) +

@@ -66,6 +66,7 @@ TcpSocket to_socket(const inet_diag_msg& message, std::string_view attributes) {
   socket.bytes_received = info.tcpi_bytes_received;
   socket.since_sent = std::chrono::milliseconds(info.tcpi_last_data_sent);
   socket.since_received = std::chrono::milliseconds(info.tcpi_last_data_recv);
+  socket.since_acked = std::chrono::milliseconds(info.tcpi_last_ack_recv);
   return socket;
 }
 

@@ -35,6 +35,7 @@ struct TcpSocket {
   std::uint32_t unacked = 0;  ///< bytes written that the peer has not acknowledged
   std::uint64_t bytes_sent = 0, bytes_received = 0;
   Duration since_sent{0}, since_received{0};
+  Duration since_acked{0};  ///< since the peer acknowledged anything, with data or without
 };
 
 /// Questions about single sockets, by look-up, and about all connections, by a walk. One thread. Throws

@@ -312,7 +312,7 @@ void Backend::begin_generation() {
   memory_.begin_generation();
   reconnect_ = ReconnectWatch(config_.restart.reconnect_timeout);
   server_.follow(std::nullopt);
-  hang_watch_.watch_start(own_database_port());
+  hang_watch_.watch_start(own_database_port(), config_.start_timeout);
 }
 
 void Backend::spawn_failed(const SpawnError& error) {

@@ -177,8 +177,9 @@ void Backend::start_ended_early() {
   }
   record_.start_failed("ready_timeout");
   record_.trouble(services_.loop.now());
-  problem_ = describe_start_timeout(config_, startup_ ? startup_->waiting_for() : std::nullopt,
-                                    prober_.trackers(), port_ ? &port_->last() : nullptr);
+  problem_ =
+      describe_start_timeout(config_, startup_ ? startup_->waiting_for() : std::nullopt, prober_.trackers(),
+                             port_ ? &port_->last() : nullptr, hang_ ? last_hang_->detail : "");
 }
 
 void Backend::publish_state(std::string_view reason, std::string detail) {

@@ -41,7 +41,8 @@ std::string describe_startup(const StartupSnapshot& startup) {
 }
 
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
-                                   const std::vector<ProbeTracker>& probes, const PortSnapshot* port) {
+                                   const std::vector<ProbeTracker>& probes, const PortSnapshot* port,
+                                   const std::string& hang) {
   const double limit = to_seconds(config.start_timeout);
   std::string text =
       "Server startup timeout after " + seconds_text(limit, limit < 10 && limit != int(limit) ? 1 : 0) + " s";
@@ -63,7 +64,9 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
       text += complaints(probes, false);
       break;
   }
-  return text + "). Its processes were stopped.";
+  text += ")";
+  if (!hang.empty()) text += "; it " + hang;
+  return text + ". Its processes were stopped.";
 }
 
 std::string describe_frame(const JsFrame& frame) {

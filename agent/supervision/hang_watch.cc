@@ -49,10 +49,11 @@ std::set<std::uint16_t> HangWatch::database_ports(std::optional<std::uint16_t> o
   return ports;
 }
 
-void HangWatch::watch_start(std::optional<std::uint16_t> database_port) {
+void HangWatch::watch_start(std::optional<std::uint16_t> database_port, Duration time_limit) {
   stop();
   start_waits_ = std::make_unique<StartupWaits>(database_ports(database_port));
   started_ = loop_.now();
+  start_limit_ = time_limit;
   looked_at_start_ = {};
   http_ = database_ = Probing{};
   host_slept();
@@ -116,6 +117,7 @@ bool HangWatch::host_slept() {
 StartupView HangWatch::look_at_start(TimePoint now) {
   StartupView view;
   view.since_start = now - *started_;
+  view.time_limit = start_limit_;
   view.output_bytes = output_bytes_;
   const auto members = members_();
   for (const auto& member : members) {

@@ -42,7 +42,7 @@ class HangWatch {
 
   /// A start begins: until watch(), the tree is watched for signs of life.
   /// `database_port` as in watch().
-  void watch_start(std::optional<std::uint16_t> database_port);
+  void watch_start(std::optional<std::uint16_t> database_port, Duration time_limit);
 
   /// `server` listens now; `address` as in Listener. The same process again changes nothing.
   void watch(const ProcessId& server, const std::string& address, std::uint16_t port,
@@ -97,6 +97,7 @@ class HangWatch {
   std::optional<ProcessId> server_;
   std::unique_ptr<HangObserver> observer_;
   std::optional<TimePoint> started_;  ///< while it starts
+  Duration start_limit_{0};
   TimePoint looked_at_start_{};
   std::unique_ptr<StartupWaits> start_waits_;
   Probing http_, database_;

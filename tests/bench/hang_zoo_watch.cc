@@ -76,7 +76,7 @@ class Zoo {
       spec.url = Secret("http://127.0.0.1:" + std::to_string(options.port) + options.health);
       probe_ = make_probe(spec, ProbeContext{loop_, worker_, sock_diag_, redactor_, curl_, {}});
     }
-    if (options.start) watch_.watch_start(options.database_port);
+    if (options.start) watch_.watch_start(options.database_port, Duration{0});
     find_listener();
     ask();
   }

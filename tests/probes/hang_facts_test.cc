@@ -193,6 +193,16 @@ TEST_F(RequestWaitsTest, OutgoingConnectionsWaitTheOtherWayRound) {
   EXPECT_EQ(view.upstream_address, "10.0.0.9:443");
 }
 
+TEST_F(RequestWaitsTest, InTheSameTickALoneAcknowledgementTellsThatTheQueryWaits) {
+  auto query = connection(50'000, 5432, seconds(3), seconds(3));
+  query.since_acked = seconds(3);
+  EXPECT_EQ(look({query}).database.waiting, 0) << "acknowledged by the answer";
+  query.since_acked = seconds(3) - milliseconds(40);
+  EXPECT_EQ(look({query}).database.waiting, 1);
+  query.since_acked = seconds(1);
+  EXPECT_EQ(look({query}).database.waiting, 0) << "much later: of a keep-alive";
+}
+
 TEST_F(RequestWaitsTest, TheGreetingOfANewConnectionIsNoAnswerToItsQuery) {
   auto query = connection(50'000, 5432, milliseconds(500), milliseconds(520));
   EXPECT_FALSE(look({query}).database.last_answer);

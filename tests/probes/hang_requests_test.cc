@@ -221,6 +221,30 @@ TEST(HangStart, IsStuckAfterFiveSecondsOfNothing) {
   EXPECT_EQ(start(40, 100), State::kHealthy);
 }
 
+TEST(HangStart, IsToldWhenTwoThirdsOfAShortTimeArePast) {
+  const auto told_after = [](Duration limit, std::uint64_t ticks_a_look) {
+    HangDetector detector;
+    HangLooks looks(detector);
+    for (Duration since{0}; since < seconds(60); since += milliseconds(500)) {
+      const auto state = looks
+                             .go(1,
+                                 [&](HangObservation& seen) {
+                                   if (!seen.startup) seen.startup.emplace();
+                                   seen.startup->time_limit = limit;
+                                   seen.startup->since_start = since;
+                                   seen.startup->cpu_ticks += ticks_a_look;
+                                 })
+                             .state;
+      if (state == State::kConfirmed) return since;
+    }
+    return Duration{0};
+  };
+  EXPECT_EQ(told_after(seconds(60), 0), seconds(5));
+  EXPECT_EQ(told_after(seconds(60), 50), seconds(20)) << "uses a CPU";
+  EXPECT_EQ(told_after(seconds(3), 0), seconds(2));
+  EXPECT_EQ(told_after(seconds(15), 50), seconds(10));
+}
+
 TEST(HangStart, MayTakeThreeTimesAsLongAsUsual) {
   HangDetector detector;
   detector.learn_start(seconds(5));
