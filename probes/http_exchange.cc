@@ -128,6 +128,7 @@ struct HttpExchange::State {
     const std::size_t room = kMaxHttpBody - reply.body.size();
     const std::size_t taken = std::min(room, size * count);
     reply.body.append(bytes, taken);
+    reply.body_came = Clock::now();
     reply.body_cut = taken < size * count;
     return taken;
   }

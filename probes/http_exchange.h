@@ -40,10 +40,11 @@ struct HttpReply {
   bool head_too_large = false;
   int status = 0;  ///< of the final answer, 0 while there is none
   std::size_t head_bytes = 0;
-  std::string body;               ///< at most kMaxHttpBody
-  bool body_cut = false;          ///< there was more
-  std::string location;           ///< absolute URL of a redirect, "" if there is none
-  std::vector<PhaseTime> phases;  ///< connect, tls, processing, transfer, as far as reached
+  std::string body;                    ///< at most kMaxHttpBody
+  bool body_cut = false;               ///< there was more
+  std::optional<TimePoint> body_came;  ///< when its newest bytes did
+  std::string location;                ///< absolute URL of a redirect, "" if there is none
+  std::vector<PhaseTime> phases;       ///< connect, tls, processing, transfer, as far as reached
 };
 
 /// One GET with a fresh connection, bounded in bytes; its owner bounds it in time. No proxy, cookies,

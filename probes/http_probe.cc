@@ -11,6 +11,7 @@ namespace codex {
 namespace {
 
 constexpr int kMaxRedirects = 5;
+constexpr Duration kFlows = std::chrono::seconds(1);  // since the newest bytes of the body
 constexpr std::size_t kMaxExcerpt = 80;
 
 bool is_redirect(int status) {
@@ -102,16 +103,18 @@ void HttpProbe::answered() {
   request();
 }
 
+bool HttpProbe::expects(int status) const {
+  const auto& ranges = spec_.http.status;
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [status](const auto& range) { return range.first <= status && status <= range.second; });
+}
+
 void HttpProbe::judge(const HttpReply& reply) {
   const auto trouble = trouble_of(reply);
   if (trouble.outcome != Outcome::kSuccess) {
     return end(reply, trouble.outcome, trouble.reason, ": " + trouble.text);
   }
-  const auto& ranges = spec_.http.status;
-  const bool expected = std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) {
-    return range.first <= reply.status && reply.status <= range.second;
-  });
-  if (expected) return judge_body(reply);
+  if (expects(reply.status)) return judge_body(reply);
   // What a health endpoint answers with a bad status is usually the cause in words.
   const std::string excerpt = reply.body.substr(0, kMaxExcerpt);
   end(reply, Outcome::kFailure, Reason::kStatus,
@@ -163,6 +166,8 @@ void HttpProbe::end(const HttpReply& reply, Outcome outcome, Reason reason, cons
   result.reason = reason;
   result.http_status = reply.status;
   if (reply.head_complete) result.body_bytes = reply.body.size();
+  result.flows = reason == Reason::kTimeout && expects(reply.status) && reply.body_came &&
+                 Clock::now() - *reply.body_came <= kFlows;
   result.detail = context_.redactor.safe("GET " + target_.path + what);
   attempt_.finish(std::move(result));
 }

@@ -32,6 +32,7 @@ class HttpProbe final : public Probe {
   void resolve();
   void request();
   void answered();
+  [[nodiscard]] bool expects(int status) const;
   void judge(const HttpReply& reply);
   void judge_body(const HttpReply& reply);
   void match_regex(const HttpReply& reply);

@@ -55,6 +55,7 @@ struct ProbeResult {
                        ///< (python3) listens"
   std::optional<int> http_status;           ///< http: status of the answer, 0 when there was none
   std::optional<std::uint64_t> body_bytes;  ///< http: body bytes read
+  bool flows = false;                       ///< http: a good answer, still on its way at the deadline
 };
 
 /// One question to a backend or a dependency. Knows no schedule, threshold, metric or log. Loop thread.

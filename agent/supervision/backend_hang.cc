@@ -83,7 +83,8 @@ void Backend::probe_answered(std::size_t index) {
   if (const auto asked = asked_of(tracker.spec())) hang_watch_.probe_ended(*asked, tracker.last_outcome());
   const bool late = tracker.last_outcome() == Outcome::kFailure && tracker.last_reason() == Reason::kTimeout;
   if (!late || !tracker.spec().own_listener) return;
-  if (auto overload = hang_watch_.overload()) prober_.forgive(index, std::move(*overload));
+  if (tracker.flows()) return prober_.forgive(index, {"slow", "answers, but not within the probe's timeout"});
+  if (auto overload = hang_watch_.overload()) prober_.forgive(index, {"overloaded", std::move(*overload)});
 }
 
 void Backend::hang_suspected(const HangVerdict& verdict) {

@@ -53,8 +53,10 @@ HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
     }
   }
   HealthVerdict verdict{Health::kDegraded, reason_of(*degrading), degrading->last_detail(), false};
-  if (degrading == lifeless && !lifeless->overload().empty())
-    verdict = {Health::kDegraded, "overloaded", lifeless->overload() + "; " + verdict.reason, false};
+  if (degrading == lifeless && lifeless->excuse()) {
+    const auto& excuse = *lifeless->excuse();
+    verdict = {Health::kDegraded, excuse.reason, excuse.detail + "; " + verdict.reason, false};
+  }
   if (lifeless != nullptr && !held) {
     verdict = {Health::kDegraded, reason_of(*lifeless), lifeless->last_detail(), true};
   }

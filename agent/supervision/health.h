@@ -14,7 +14,7 @@ std::string_view to_string(Health health);
 /// What the probes of a running backend say together.
 struct HealthVerdict {
   Health health = Health::kHealthy;
-  std::string reason;    ///< "" or "database: refused", "ready: status", "overloaded"
+  std::string reason;    ///< "" or "database: refused", "ready: status", "overloaded", "slow"
   std::string detail;    ///< of the probe that decided
   bool restart = false;  ///< a liveness probe reached its threshold and nothing else is to blame
 };

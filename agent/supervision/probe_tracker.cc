@@ -15,13 +15,13 @@ void ProbeTracker::begin_generation() {
   succeeding_since_.reset();
   failures_began_.clear();
   count_from_.reset();
-  overload_.clear();
+  excuse_.reset();
 }
 
-void ProbeTracker::forgive(TimePoint now, std::string overload) {
+void ProbeTracker::forgive(TimePoint now, std::optional<Excuse> excuse) {
   count_from_ = now;
   failures_began_.clear();
-  overload_ = std::move(overload);
+  excuse_ = std::move(excuse);
 }
 
 std::optional<TimePoint> ProbeTracker::threshold_began() const {
@@ -31,7 +31,7 @@ std::optional<TimePoint> ProbeTracker::threshold_began() const {
 
 void ProbeTracker::record(const ProbeResult& result, TimePoint began, WallTime ended) {
   last_ = result;
-  if (result.outcome != Outcome::kUnknown) overload_.clear();
+  if (result.outcome != Outcome::kUnknown) excuse_.reset();
   attempted_ = true;
   last_attempt_ = ended;
   switch (result.outcome) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 
 #include "exporters/histogram.h"
 #include "exporters/snapshot.h"
@@ -20,9 +21,13 @@ class ProbeTracker {
   /// One attempt, begun at `began`, ended. An unknown outcome is shown but moves no run and no verdict.
   void record(const ProbeResult& result, TimePoint began, WallTime ended);
 
+  /// Why a failure is no reason to restart: "overloaded", "uses 98 % of a CPU ...".
+  struct Excuse {
+    std::string reason, detail;
+  };
   /// What has failed so far, or began to be asked before `now`, counts towards no restart: its cause is
-  /// known. `overload` says so if the backend just has no time, until the next result.
-  void forgive(TimePoint now, std::string overload = {});
+  /// known. `excuse` is that of the newest failure, and is forgotten with the next result.
+  void forgive(TimePoint now, std::optional<Excuse> excuse = std::nullopt);
 
   /// A new generation of the backend: runs and verdict start afresh, counters go on.
   void begin_generation();
@@ -42,8 +47,10 @@ class ProbeTracker {
   /// are fewer.
   [[nodiscard]] std::optional<TimePoint> threshold_began() const;
 
-  /// Whence we know that the newest failure tells of an overload only; "" if it does not.
-  [[nodiscard]] const std::string& overload() const { return overload_; }
+  /// Of the newest failure.
+  [[nodiscard]] const std::optional<Excuse>& excuse() const { return excuse_; }
+  /// The newest attempt had a good answer, which was still on its way.
+  [[nodiscard]] bool flows() const { return last_.flows; }
 
   [[nodiscard]] ProbeSnapshot snapshot() const;
 
@@ -56,7 +63,7 @@ class ProbeTracker {
   std::optional<TimePoint> last_success_began_, succeeding_since_;
   std::deque<TimePoint> failures_began_;  ///< of the present run that count, the newest failure_threshold
   std::optional<TimePoint> count_from_;
-  std::string overload_;
+  std::optional<Excuse> excuse_;
   std::uint64_t attempts_ = 0;
   Counts failures_by_reason_;
   Histogram duration_{kProbeBounds};

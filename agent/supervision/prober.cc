@@ -79,8 +79,8 @@ void Prober::ask_http_now() {
   }
 }
 
-void Prober::forgive(std::size_t index, std::string overload) {
-  trackers_[index].forgive(loop_.now(), std::move(overload));
+void Prober::forgive(std::size_t index, ProbeTracker::Excuse excuse) {
+  trackers_[index].forgive(loop_.now(), std::move(excuse));
 }
 
 void Prober::forgive_all() {

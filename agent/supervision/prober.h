@@ -33,7 +33,7 @@ class Prober {
   void ask_http_now();
 
   /// See ProbeTracker::forgive: of one probe, and of all.
-  void forgive(std::size_t index, std::string overload);
+  void forgive(std::size_t index, ProbeTracker::Excuse excuse);
   void forgive_all();
 
   /// The backend is on its way down: gives up attempts under way; nothing is recorded any more.

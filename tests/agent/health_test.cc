@@ -95,7 +95,7 @@ TEST(Health, AnOverloadedBackendIsToldAndNeverRestarted) {
   probes.database(Outcome::kSuccess);
   for (int i = 0; i < 10; ++i) {
     probes.record(0, Outcome::kFailure, Reason::kTimeout, 1).database(Outcome::kSuccess);
-    probes.all[0].forgive(probes.now, "uses 98 % of a CPU");
+    probes.all[0].forgive(probes.now, ProbeTracker::Excuse{"overloaded", "uses 98 % of a CPU"});
   }
   EXPECT_EQ(probes.judge().health, Health::kDegraded);
   EXPECT_EQ(probes.judge().reason, "overloaded");

@@ -6,6 +6,9 @@ import dataclasses
 import pytest
 
 from harness.hang_controls import CONTROLS, hang_for
+from harness.waiting import holds_for, wait_until
+from harness.zoo import get
+from harness.zoo_cases import NODE
 
 SECONDS = 3.5
 # Three failures in three seconds: the probe has its own opinion long before the hang ends, and keeps it for a while.
@@ -33,6 +36,17 @@ def test_a_failing_probe_restarts_no_overloaded_server_and_says_so(surroundings,
 
     check(dataclasses.replace(CONTROLS[name], extra=IMPATIENT, again=note), surroundings, agent, 8)
     assert ("degraded", "overloaded") in told, told
+
+
+def test_a_health_endpoint_that_answers_slowly_is_no_reason_to_restart(surroundings, agent):
+    agent.environment.update(surroundings.environment())
+    agent.configure([*NODE, agent.port], 'timeout = "500ms"\n', period="1s")
+    agent.start()
+    get(agent.port, "/hang?m=drip")
+    wait_until(lambda: agent.backend()["health_reason"] == "slow", 20, "slow")
+    holds_for(lambda: agent.backend()["restarts"]["total"] == 0, 5, "no restart")
+    assert "degraded (slow)" in agent.run("status", expect=5).stdout
+    assert any(event["reason"] == "slow" and "answers, but not within" in event["detail"] for event in agent.events())
 
 
 @pytest.mark.parametrize("name", HUNG)

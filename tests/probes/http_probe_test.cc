@@ -220,6 +220,17 @@ TEST_F(HttpProbeTest, DripInTheBodyEndsAtTheDeadline) {
   expect_failure(result, Reason::kTimeout);
   EXPECT_EQ(result.http_status, 200);
   EXPECT_THAT(result.detail, HasSubstr("status 200"));
+  EXPECT_TRUE(result.flows);
+}
+
+TEST_F(HttpProbeTest, ABadAnswerThatDripsIsNotOnItsWay) {
+  const auto result = ask_evil([](EvilPeer& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.send("HTTP/1.1 500 Oh\r\nContent-Length: 1000\r\n\r\n");
+    peer.drip(std::string(1000, 'x'), 5ms);
+  });
+  expect_failure(result, Reason::kTimeout);
+  EXPECT_FALSE(result.flows);
 }
 
 TEST_F(HttpProbeTest, EndlessContinueEndsAtTheDeadlineOrTheHeadLimit) {

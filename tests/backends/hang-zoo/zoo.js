@@ -12,6 +12,7 @@ const child = require('child_process');
 const port = Number(process.argv[2]);
 const upstream = Number(process.env.UPSTREAM || 0);
 const kept = [];
+let health = (response) => response.end('ok\n');
 let answer = null; // what / and /db do instead of answering, once told
 
 const LOCKING_QUERY = 'select n from zoo where id = 1 for update';
@@ -65,6 +66,13 @@ const now = {
 
 const later = {
   handler() { answer = () => new Promise(() => {}); },
+  drip() {
+    health = (response) => {
+      response.writeHead(200);
+      const timer = setInterval(() => response.write('.'), 100);
+      response.on('close', () => clearInterval(timer));
+    };
+  },
   pool4() {
     for (let i = 0; i < 4; i++) fs.readFile(process.env.FIFO, () => {});
     answer = (response) => fs.stat('/', () => response.end('stat\n'));
@@ -97,7 +105,7 @@ const server = http.createServer((request, response) => {
     response.end('now\n');
     return void setTimeout(now[mode], 20, ...url.searchParams.getAll('s').map(Number));
   }
-  if (url.pathname === '/health' && !process.env.DEEP_HEALTH) return void response.end('ok\n');
+  if (url.pathname === '/health' && !process.env.DEEP_HEALTH) return void health(response);
   if (url.pathname === '/work') block(Number(url.searchParams.get('ms')));
   if (url.pathname === '/poll') return void setTimeout(() => response.end('news\n'), Number(url.searchParams.get('ms')));
   if (url.pathname === '/events') {
