@@ -44,7 +44,8 @@ function churn() {
 }
 
 const now = {
-  loop() { for (let i = 0; ; i++); },
+  // A number that outgrows small integers would make V8 take the loop apart and build it anew, about when it is looked at.
+  loop() { for (let i = 0; ; i++) i %= 7; },
   regex() { /^(a+)+$/.test('a'.repeat(40) + '!'); },
   json() { const text = '[' + '1,'.repeat(5e6) + '1]'; for (;;) JSON.parse(text); },
   microtasks() { const again = () => Promise.resolve().then(again); again(); },
