@@ -34,7 +34,6 @@ Libdw::Libdw() {
   find(library, "dwfl_report_end", report_end);
   find(library, "dwfl_attach_state", attach_state);
   find(library, "dwfl_getthreads", getthreads);
-  find(library, "dwfl_thread_tid", thread_tid);
   find(library, "dwfl_thread_getframes", thread_getframes);
   find(library, "dwfl_thread_state_registers", thread_state_registers);
   find(library, "dwfl_frame_pc", frame_pc);

@@ -21,7 +21,6 @@ struct Libdw {
   decltype(&::dwfl_report_end) report_end;
   decltype(&::dwfl_attach_state) attach_state;
   decltype(&::dwfl_getthreads) getthreads;
-  decltype(&::dwfl_thread_tid) thread_tid;
   decltype(&::dwfl_thread_getframes) thread_getframes;
   decltype(&::dwfl_thread_state_registers) thread_state_registers;
   decltype(&::dwfl_frame_pc) frame_pc;
