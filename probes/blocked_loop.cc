@@ -36,7 +36,9 @@ void BlockedLoop::reset(bool keep_learned) {
   before_.reset();
   queue_before_ = 0;
   idle_ = in_doubt_ = accepted_lately_ = false;
-  if (!keep_learned) main_epoll_.reset();
+  if (keep_learned) return;
+  main_epoll_.reset();
+  accepted_in_.reset();
 }
 
 void BlockedLoop::clear() {
@@ -50,8 +52,12 @@ void BlockedLoop::clear() {
 
 void BlockedLoop::note_idle(const HangObservation& seen) {
   const bool in_epoll = seen.main.state == 'S' && seen.main.waits_in == WaitKind::kEpoll;
-  // Which of its loops the main one is shows after it has just accepted: a nested one (execSync) never does.
-  if (in_epoll && accepted_lately_ && seen.accept_queue == 0U) main_epoll_ = seen.main.argument;
+  // Which of its loops the main one is shows when it has just accepted: a nested one (execSync) never does.
+  // It may begin right after an accepted connection, but not after two.
+  if (in_epoll && accepted_lately_ && seen.accept_queue == 0U) {
+    if (std::exchange(accepted_in_, seen.main.argument) == seen.main.argument)
+      main_epoll_ = seen.main.argument;
+  }
   idle_ = in_epoll && main_epoll_ == seen.main.argument;
   accepted_lately_ = false;
 }

@@ -47,7 +47,8 @@ class BlockedLoop {
   [[nodiscard]] double cpu_ratio(Duration span) const;
   [[nodiscard]] bool collector_works(const HangObservation& seen) const;
 
-  std::optional<std::uint64_t> main_epoll_;  ///< learned: the loop sleeps here when it has nothing to do
+  std::optional<std::uint64_t> main_epoll_;   ///< learned: the loop sleeps here when it has nothing to do
+  std::optional<std::uint64_t> accepted_in_;  ///< where it slept after it had last accepted
   std::optional<ThreadView> before_;
   std::uint32_t queue_before_ = 0;
   bool asked_ = false;  ///< the connections have been looked at in this block

@@ -5,7 +5,8 @@ import pytest
 from harness.zoo_cases import CASES
 
 # Generous: the machine may be busy, and a program that gets no CPU is not judged. tests/bench/hang_zoo measures.
-LOOP = ["loop", "regex", "microtasks", "exec", "fifo", "atomics", "sigstop", "python_child", "python_fifo", "debugger"]
+LOOP = ["loop", "regex", "microtasks", "exec", "fifo", "atomics", "sigstop", "python_child", "python_fifo", "debugger",
+        "gc"]
 REQUESTS = ["handler", "row_locked", "pool_leak", "database_stopped", "upstream", "pool4", "files"]
 NOTHING = ["idle", "load_64", "long_poll", "server_events", "block_200", "nodemon_restart"]
 

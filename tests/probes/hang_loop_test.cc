@@ -172,6 +172,23 @@ TEST_F(HangLoop, CollectorsAtWorkNearTheHeapLimitMakeItGc) {
   EXPECT_EQ(*other.verdict().hang, HangClass::kGc);
 }
 
+TEST_F(HangLoop, ANestedLoopRightAfterAConnectionWasAcceptedIsNotTakenForTheMainOne) {
+  HangDetector unlearned;
+  HangLooks fresh(unlearned);
+  fresh.accept();
+  const auto nested = [](HangObservation& seen) {
+    sleep_in(seen, WaitKind::kEpoll, 20);
+    seen.process = ProcessView{};
+    seen.process->children = 1;
+  };
+  fresh.accept(nested);
+  ASSERT_TRUE(fresh.until(State::kConfirmed, [&](HangObservation& seen) {
+    nested(seen);
+    seen.accept_queue = 1;
+  }));
+  EXPECT_EQ(*unlearned.verdict().hang, HangClass::kSyncChild);
+}
+
 TEST_F(HangLoop, ALoopThatSometimesJoinsItsCollectorStillSpins) {
   int look = 0;
   EXPECT_EQ(confirmed_as([&look](HangObservation& seen) {

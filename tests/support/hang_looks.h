@@ -45,10 +45,20 @@ class HangLooks {
     return std::nullopt;
   }
 
-  /// The loop accepts a connection of ours and goes back to sleep: which epoll is the main one is learned.
+  /// The loop accepts two connections of ours, each time going back to sleep: which epoll is the main one is
+  /// learned.
   void learn() {
+    accept();
+    accept();
+  }
+
+  /// The loop accepts a connection of ours, and what is seen next is `change`.
+  void accept(const Change& change = {}) {
     go(1, [](HangObservation& seen) { seen.accept_probe.state = AcceptProbeView::State::kAccepted; });
-    go(2, [](HangObservation& seen) { seen.accept_probe.state = AcceptProbeView::State::kIdle; });
+    go(2, [&change](HangObservation& seen) {
+      seen.accept_probe.state = AcceptProbeView::State::kIdle;
+      if (change) change(seen);
+    });
   }
 
   [[nodiscard]] TimePoint now() const { return now_.at; }

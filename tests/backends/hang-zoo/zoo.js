@@ -1,6 +1,6 @@
 // A server that can hang in every known way: GET /hang?m=MODE (or START_MODE at its start) makes it so, some ways with
 // &s=SECONDS only for so long.
-// node zoo.js PORT      environment: PG_URL, POOL_MAX, UPSTREAM (port), FIFO (path), START_MODE
+// node zoo.js PORT      environment: PG_URL, POOL_MAX, UPSTREAM (port), FIFO (path), FULL_HEAP, START_MODE
 'use strict';
 const { once } = require('events');
 const http = require('http');
@@ -28,19 +28,20 @@ function block(ms) {
   while (Date.now() < end);
 }
 
-function churn() {
-  // Live objects that fill most of the heap, then garbage for ever: every collection is a long one.
+// FULL_HEAP: a share of the heap that long-lived objects fill. They are replaced one by one: what is made outlives its
+// youth, so that one long collection follows the other.
+const churn = process.env.FULL_HEAP ? fillHeap(Number(process.env.FULL_HEAP)) : null;
+
+function fillHeap(share) {
   const v8 = require('v8');
-  const limit = v8.getHeapStatistics().heap_size_limit;
+  const bytes = v8.getHeapStatistics().heap_size_limit * share;
   const live = [];
-  kept.push(live);
-  while (v8.getHeapStatistics().used_heap_size < limit * 0.62)
-    for (let i = 0; i < 5000; i++) live.push({ a: i, b: [i], c: 'x' + i });
-  for (let k = 0; ; k++) {
-    const fresh = [];
-    for (let j = 0; j < 2000; j++) fresh.push({ a: j, b: [j, k] });
-    live[k % live.length] = fresh[5];
-  }
+  const make = (n) => ({ n, list: [n, n], text: 'x' + n });
+  while (v8.getHeapStatistics().used_heap_size < bytes) for (let i = 0; i < 5000; i++) live.push(make(i));
+  let next = 0;
+  return (number) => {
+    for (let i = 0; i < number; i++) live[next = (next + 7919) % live.length] = make(i);
+  };
 }
 
 const now = {
@@ -52,7 +53,8 @@ const now = {
   exec(seconds = 1000) { child.execSync(`sleep ${seconds}`); },
   fifo() { fs.readFileSync(process.env.FIFO); },
   atomics() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); },
-  gc: churn,
+  gc() { for (;;) churn(1000); },
+  collects() { setInterval(churn, 1, 100000); },
   debugger() { debugger; }, // eslint-disable-line no-debugger
   block200() { block(200); },
   block1000() { block(1000); },

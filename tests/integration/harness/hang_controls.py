@@ -142,6 +142,13 @@ def deploy(around, agent):
     time.sleep(3)
 
 
+@contextlib.contextmanager
+def collections(around, agent):
+    assert b" 200 " in get(agent.port, "/hang?m=collects"), "it does not collect"
+    with RatedRequests(agent.port, [Request("/")]):
+        yield
+
+
 REPORT = '[backend.app.hang]\naction = "report"\n'
 
 CONTROLS = {
@@ -150,6 +157,10 @@ CONTROLS = {
     # More work than it can do: whoever asks waits for many seconds, the probes too.
     "slow_handlers": Control(60, beside=zoo_cases.load(40, "/work?ms=200")),
     "new_connections": Control(60, beside=zoo_cases.load(700, "/work?ms=5", "close")),
+    # Nearly all its time goes into collections of half a second; it still serves in between.
+    "collections": Control(50, beside=collections, may_confirm=("gc",),
+                           command=lambda around: ["/usr/bin/env", "FULL_HEAP=0.6", "node", "--max-old-space-size=400",
+                                                   *zoo_cases.NODE[1:]]),
     "cpu_hogs": Control(70, beside=zoo_cases.hogs(4 * (os.cpu_count() or 1))),
     "open_requests": Control(80, beside=open_requests),
     "block_200": Control(45, again=block(200, 0.6)),

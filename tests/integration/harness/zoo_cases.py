@@ -243,7 +243,7 @@ CASES = {
     "fifo": Case("blocked_syscall", "fifo"),
     "atomics": Case("futex", "atomics"),
     "sigstop": Case("stopped", "sigstop"),
-    "gc": Case("gc", "gc", node=("--max-old-space-size=400",), wait=15),
+    "gc": Case("gc", "gc", node=("--max-old-space-size=400",), environment=lambda a: {"FULL_HEAP": 0.8}, wait=15),
     "debugger": Case("paused", node=(lambda: f"--inspect=127.0.0.1:{INSPECTOR()}",), inject=debugged(INSPECTOR)),
     "starved": Case("starved", inject=starve, wait=12),
     # It turns, and requests are not answered.
