@@ -40,7 +40,7 @@ class ProcessDirectory {
   /// Inodes of the sockets among its descriptors, of the first 4096 of these; empty with errno.
   [[nodiscard]] std::set<std::uint64_t> socket_inodes() const;
 
-  /// Ids of its threads, unordered; empty with errno.
+  /// Ids of its threads, the main one first (fs/proc/base.c, first_tid); empty with errno.
   [[nodiscard]] std::vector<pid_t> threads() const;
 
   /// Whether count_fds() may trust st_size under this root.

@@ -50,11 +50,16 @@ class Capture {
   Json run() {
     begin();
     look_at_server();
-    if (request_.moment == Moment::kConfirmed) look_around();
+    const bool confirmed = request_.moment == Moment::kConfirmed;
+    if (confirmed) look_around();
     report_["earlier"] = earlier_moments();
     report_["took_milliseconds"] = std::chrono::duration<double, std::milli>(Clock::now() - began_).count();
-    write();
-    look_at_native_stacks();
+    write_report();
+    if (confirmed) {
+      write_raw_files();
+      publish();
+      if (request_.native_stacks && pid_) look_at_native_stacks();
+    }
     return {{"id", request_.id}, {"where", where_}};
   }
 
@@ -65,8 +70,9 @@ class Capture {
   void look_at_native_stacks();
   Json database_view(const SocketEvidence& sockets) const;
   Json earlier_moments() const;
-  void write();
+  void write_report() const;
   void write_raw_files() const;
+  void publish();
   template <typename Look>
   void part(const char* name, Look look);
 
@@ -161,7 +167,6 @@ void Capture::look_around() {
 
 /// Last, and only when all else is safe on the disk: it may take a second.
 void Capture::look_at_native_stacks() {
-  if (!request_.native_stacks || request_.moment != Moment::kConfirmed || !pid_) return;
   part("native_stacks", [&] {
     Json threads = Json::array();
     for (const auto& thread : read_native_stacks(*pid_, kNativeLimit)) {
@@ -173,7 +178,7 @@ void Capture::look_at_native_stacks() {
     }
     return threads;
   });
-  write();
+  write_report();
 }
 
 Json Capture::database_view(const SocketEvidence& sockets) const {
@@ -230,14 +235,16 @@ void Capture::write_raw_files() const {
   }
 }
 
-void Capture::write() {
-  write_file_atomically(directory_ / "report.json",
-                        report_.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
-  if (request_.moment != Moment::kConfirmed) return;
-  write_raw_files();
-  write_file_atomically(directory_ / "report.txt", report_text(report_));
+void Capture::publish() {
   store_.publish(request_.id);
   directory_ = store_.path(request_.id);
+}
+
+void Capture::write_report() const {
+  write_file_atomically(directory_ / "report.json",
+                        report_.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (request_.moment == Moment::kConfirmed)
+    write_file_atomically(directory_ / "report.txt", report_text(report_));
 }
 
 std::string read_stdin() {

@@ -3,7 +3,6 @@
 #include <cxxabi.h>
 #include <fcntl.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -234,8 +233,6 @@ std::vector<NativeThread> read_native_stacks(pid_t process, Duration limit) {
   const UniqueFd memory = directory.open("mem");
   if (!memory) throw std::runtime_error("its memory may not be read");
   auto ids = directory.threads();
-  std::sort(ids.begin(), ids.end(),
-            [process](pid_t a, pid_t b) { return std::pair(a != process, a) < std::pair(b != process, b); });
   if (ids.size() > kMostThreads) ids.resize(kMostThreads);
   std::vector<Copy> copies;
   for (const pid_t id : ids) {

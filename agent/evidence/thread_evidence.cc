@@ -166,11 +166,7 @@ Json threads_of(pid_t pid, const Descriptors& descriptors, const SocketEvidence&
         const auto described = describe_process(child);
         return described ? redactor.safe(described->command) : "";
       }};
-  auto ids = process.threads();
-  std::sort(ids.begin(), ids.end());
-  const auto main = std::find(ids.begin(), ids.end(), pid);
-  if (main != ids.end()) std::rotate(ids.begin(), main, main + 1);
-  for (const pid_t id : ids) {
+  for (const pid_t id : process.threads()) {
     if (threads.size() == kMostThreads) break;
     const std::string directory = "/proc/" + std::to_string(pid) + "/task/" + std::to_string(id);
     ThreadView view;
