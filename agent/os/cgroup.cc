@@ -88,6 +88,11 @@ std::vector<pid_t> Cgroup::pids() const {
   return pids;
 }
 
+bool Cgroup::is_empty() const {
+  const auto text = read_proc_file(directory_.get(), "cgroup.events");
+  return !text || text->find("populated 1") == std::string::npos;  // Only an empty one can be removed.
+}
+
 std::optional<Cgroup::Cpu> Cgroup::cpu() const {
   const auto text = read_proc_file(directory_.get(), "cpu.stat");
   if (!text) return std::nullopt;

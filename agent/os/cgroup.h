@@ -31,6 +31,9 @@ class Cgroup {
 
   [[nodiscard]] int fd() const { return directory_.get(); }
   [[nodiscard]] std::vector<pid_t> pids() const;
+  /// Whether no process lives in it or below it (cgroup.events). A list of pids cannot tell: a process may
+  /// hand on to its child and be gone before it is looked at.
+  [[nodiscard]] bool is_empty() const;
   [[nodiscard]] std::optional<Cpu> cpu() const;
   /// Whether a new generation may be born into it. A group that has been killed once may kill whoever is born
   /// into it later (seen on Linux 6.18), and what became of one that an earlier agent made is not known.

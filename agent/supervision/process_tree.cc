@@ -213,9 +213,10 @@ void ProcessTree::kill_all() {
 }
 
 bool ProcessTree::is_surely_empty() {
-  // A cgroup misses nobody; a list of children may, so it is read again.
+  // The kernel's word on a cgroup misses nobody; a list of children may, so it is read again.
   const bool empty = foreign_children_ ? members().empty() && !find_leftovers()
-                                       : cgroup_ || (members().empty() && members().empty());
+                     : cgroup_         ? cgroup_->is_empty()
+                                       : members().empty() && members().empty();
   if (empty && !leader_) session_ = 0;  // From here on the number may become some other child's.
   return empty;
 }

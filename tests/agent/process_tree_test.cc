@@ -229,6 +229,23 @@ TEST_P(Tree, AProcessThatHopsFromPidToPidIsCaught) {
   EXPECT_TRUE(stopped());
 }
 
+TEST_P(Tree, IsNeverTakenForEmptyWhileAProcessHopsFromPidToPid) {
+  shell("export H='sh -c \"$H\" & sleep 0.001'; sh -c \"$H\" & exec true");
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  for (int i = 0; i < 2000; ++i) {
+    loop_.run_once(Duration{0});
+    ASSERT_FALSE(tree_.members().empty() && tree_.is_surely_empty()) << "look " << i;
+  }
+}
+
+TEST_P(Tree, IsNotEmptyWhileAProcessLives) {
+  shell("exec sleep 1000");
+  ASSERT_TRUE(has_members(1));
+  EXPECT_FALSE(tree_.is_surely_empty());
+  tree_.kill_all();
+  EXPECT_TRUE(turn_until([&] { return !tree_.leader() && tree_.is_surely_empty(); }));
+}
+
 TEST_P(Tree, NeverSignalsAStrangerWithAReusedPid) {
   const pid_t stranger = ::fork();
   if (stranger == 0) {
