@@ -90,7 +90,8 @@ std::vector<pid_t> Cgroup::pids() const {
 
 bool Cgroup::is_empty() const {
   const auto text = read_proc_file(directory_.get(), "cgroup.events");
-  return !text || text->find("populated 1") == std::string::npos;  // Only an empty one can be removed.
+  if (!text) return errno == ENOENT || errno == ENODEV;  // removed, which only an empty one can be
+  return text->find("populated 0") != std::string::npos;
 }
 
 std::optional<Cgroup::Cpu> Cgroup::cpu() const {
