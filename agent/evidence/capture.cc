@@ -47,7 +47,7 @@ class Capture {
         store_(request.directory),
         directory_(store_.open(request.id, request.backend)) {}
 
-  Json run() {
+  void run(const std::function<void(const Json&)>& tell) {
     begin();
     look_at_server();
     const bool confirmed = request_.moment == Moment::kConfirmed;
@@ -58,9 +58,9 @@ class Capture {
     if (confirmed) {
       write_raw_files();
       publish();
-      if (request_.native_stacks && pid_) look_at_native_stacks();
     }
-    return {{"id", request_.id}, {"where", where_}};
+    tell({{"id", confirmed ? request_.id : ""}, {"where", where_}});
+    if (confirmed && request_.native_stacks && pid_) look_at_native_stacks();
   }
 
  private:
@@ -260,15 +260,18 @@ std::string read_stdin() {
 
 }  // namespace
 
-Json capture(const EvidenceRequest& request) {
-  return Capture(request).run();
+void capture(const EvidenceRequest& request, const std::function<void(const Json&)>& tell) {
+  Capture(request).run(tell);
 }
 
 int capture_command() {
   int code = 0;
   try {
     const auto request = decode_evidence_request(read_stdin());
-    std::printf("%s\n", capture(request).dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    capture(request, [](const Json& answer) {
+      std::printf("%s\n", answer.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+      std::fflush(stdout);
+    });
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     code = 1;

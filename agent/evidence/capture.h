@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 
 #include "agent/evidence/evidence_request.h"
@@ -10,10 +11,11 @@ namespace codex {
 /// pointers through another program's memory: it runs in a process of its own, which may be killed at any
 /// time.
 ///
-/// A suspicion is kept aside, to become part of the incident should it be confirmed. Answers what the agent
-/// wants to know: {"id":...,"where":"slowQuery (server.js:12)"|""}. Throws std::exception when nothing could
-/// be written.
-nlohmann::ordered_json capture(const EvidenceRequest& request);
+/// A suspicion is kept aside, to become part of the incident should it be confirmed. `tell` is called once,
+/// when the evidence is safe and before native stacks are looked at, which is slow, with what the agent wants
+/// to know: {"id":...,"where":"slowQuery (server.js:12)"|""}; the id is "" for a suspicion, because nobody
+/// can be shown one. Throws std::exception when something could not be written.
+void capture(const EvidenceRequest& request, const std::function<void(const nlohmann::ordered_json&)>& tell);
 
 /// `codex-agentd capture`: the request on stdin, the answer on stdout. Returns the exit code.
 int capture_command();

@@ -158,13 +158,15 @@ void Backend::take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment 
 void Backend::evidence_taken(const std::string& incident,
                              const std::optional<EvidenceRecorder::Answer>& answer) {
   if (answer && hang_ && incident == incident_) {
-    last_hang_->evidence = answer->id;
     if (!answer->where.empty()) last_hang_->where = answer->where;
-    services_.log.info(LogLine("evidence_taken")
-                           .kv("backend", config_.name)
-                           .kv("id", answer->id)
-                           .kv("where", answer->where)
-                           .str());
+    if (!answer->id.empty()) {
+      last_hang_->evidence = answer->id;
+      services_.log.info(LogLine("evidence_taken")
+                             .kv("backend", config_.name)
+                             .kv("id", answer->id)
+                             .kv("where", answer->where)
+                             .str());
+    }
     changed_();
   }
   if (restart_due_ && !services_.evidence.busy(config_.name)) restart_hung();

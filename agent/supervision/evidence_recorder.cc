@@ -110,10 +110,8 @@ void EvidenceRecorder::settle(const CommandRun::Result& result) {
   const Job job = std::move(jobs_.front());
   jobs_.pop_front();
   ++counts_[std::string(to_string(result.outcome))];
-  std::optional<Answer> told;
-  if (result.outcome == CommandRun::Result::Outcome::kSuccess) {
-    told = answer();
-  } else {
+  const auto told = answer();
+  if (result.outcome != CommandRun::Result::Outcome::kSuccess) {
     log_.warning(LogLine("evidence_failed")
                      .kv("backend", job.request.backend)
                      .kv("id", job.request.id)

@@ -19,11 +19,11 @@ namespace codex {
 class EvidenceRecorder {
  public:
   static constexpr std::size_t kMostWaiting = 16;
-  /// A process that has not finished by then is killed; what it has written so far stays unpublished.
+  /// A process that has not finished by then is killed; what it has answered by then counts.
   static constexpr Duration kTimeLimit = std::chrono::seconds(2);
 
   struct Answer {
-    std::string id;
+    std::string id;     ///< of what can be shown from now on; "" after a look at a suspicion
     std::string where;  ///< "slowQuery (server.js:12)" or ""; safe to show
   };
   /// Called from the loop; nullopt if nothing came of it.

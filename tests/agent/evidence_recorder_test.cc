@@ -128,6 +128,15 @@ TEST_F(Recorder, OneThatTakesTooLongIsKilledWithAllThatCameOfIt) {
   EXPECT_TRUE(turn_until([&] { return ::kill(pid, 0) != 0; }));
 }
 
+TEST_F(Recorder, WhatWasAnsweredInTimeCounts) {
+  shell(R"(echo '{"id":"x"}'; exec sleep 1000)");
+  capture();
+  ASSERT_TRUE(answered(1));
+  ASSERT_TRUE(answers_[0]);
+  EXPECT_EQ(answers_[0]->id, "x");
+  EXPECT_EQ(count("timeout"), 1U);
+}
+
 TEST_F(Recorder, TooManyRequestsAreRefusedAtOnce) {
   shell(R"(echo '{"id":"z"}')");
   for (std::size_t i = 0; i <= EvidenceRecorder::kMostWaiting; ++i) capture();

@@ -177,14 +177,14 @@ def parse():
 
 def main():
     options = parse()
-    record_start()
 
     def terminate(number, frame):
         record("signal", signal=signal.Signals(number).name)
         if not options.ignore_term:
             threading.Timer(options.drain / 1000, end, [0]).start()
 
-    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGTERM, terminate)  # before the start line: whoever has read it may send a signal
+    record_start()
     for name in options.print_env:
         print(f"{name}={os.environ.get(name)}", flush=True)
         print(f"error: cannot connect with {os.environ.get(name)}", file=sys.stderr, flush=True)

@@ -23,12 +23,13 @@ function record(event, extra) {
 }
 
 if (file && ['backend.js', 'server.js'].includes(program)) {
+  // Before the start line: whoever has read it may send a signal.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => record('signal', { signal }));
+  process.on('exit', (code) => record('exit', { code }));
   record('start', { program });
   for (const text of fs.readFileSync(file, 'utf8').split('\n')) {
     if (!text) continue;
     const { event, pid, ticks } = JSON.parse(text);
     if (event === 'start' && pid !== process.pid && startTicks(pid) === ticks) record('overlap', { other: pid });
   }
-  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => record('signal', { signal }));
-  process.on('exit', (code) => record('exit', { code }));
 }

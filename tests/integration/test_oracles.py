@@ -1,7 +1,6 @@
 """The witnesses of the other tests must catch what they are there for: each is shown the mistake once."""
 
 import os
-import signal
 import subprocess
 import uuid
 
@@ -52,7 +51,9 @@ def test_the_journal_acquits_one_after_the_other(spawn, command):
         process = spawn(command)
         process.terminate()
         assert process.wait(10) == 0
-    spawn(command).send_signal(signal.SIGKILL)
+    process = spawn(command)
+    process.kill()
+    process.wait()
     spawn(command)
     assert len(spawn.journal.starts()) == 5
     spawn.journal.check_no_overlap()
