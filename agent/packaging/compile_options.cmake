@@ -25,3 +25,8 @@ endif()
 
 include(CheckPIESupported)
 check_pie_supported()
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(CODEX_SANITIZE)
+  # A million relocations less at every start of a program, which is half of the time that it takes.
+  set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
+endif()
