@@ -12,7 +12,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Duration kShortSpan = milliseconds(250);
-constexpr Duration kLongSpan = milliseconds(1000);
 constexpr Duration kStarvedSpan = milliseconds(800);
 constexpr double kBusyRatio = 0.3;       // of a CPU: it works, whatever it was doing at the very moment
 constexpr double kStarvedRatio = 0.1;    // of a CPU: it does not really get to run
@@ -45,8 +44,8 @@ void BlockedLoop::clear() {
   clock_ = wall_ = crept_ = silent_ = Duration{0};
   since_.reset();
   asked_ = false;
-  samples_.clear();
-  others_samples_.clear();
+  cpu_.clear();
+  others_cpu_.clear();
   votes_.clear();
 }
 
@@ -89,12 +88,9 @@ void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
   clock_ = crept_ + silent_;
   wall_ += elapsed;
   if (!since_) since_ = seen.at;
-  samples_.push_back({seen.at, main.cpu_nanos});
-  while (seen.at - samples_.front().at > kLongSpan) samples_.pop_front();
+  cpu_.add(seen.at, main.cpu_nanos);
   if (seen.process && seen.process->threads_known)
-    others_samples_.push_back({seen.at, seen.process->other_threads_cpu_nanos});
-  while (others_samples_.size() > 2 && seen.at - others_samples_.front().at > kLongSpan)
-    others_samples_.pop_front();
+    others_cpu_.add(seen.at, seen.process->other_threads_cpu_nanos);
   vote(seen);
 }
 
@@ -106,25 +102,12 @@ bool BlockedLoop::served_meanwhile(const HangObservation& seen) {
   return taken || (answer && seen.at - *answer > *since_ + kTick);
 }
 
-double BlockedLoop::cpu_ratio(Duration span) const {
-  const auto& last = samples_.back();
-  auto first = samples_.rbegin();
-  while (std::next(first) != samples_.rend() && last.at - first->at < span) ++first;
-  if (first->at == last.at) return 0;
-  return static_cast<double>(last.nanos - std::min(last.nanos, first->nanos)) /
-         static_cast<double>((last.at - first->at).count());
-}
-
 bool BlockedLoop::collector_works(const HangObservation& seen) const {
   if (!seen.process || seen.process->heap_limit_bytes == 0) return false;
   if (static_cast<double>(seen.process->resident_bytes) <
       kHeapNearLimit * static_cast<double>(seen.process->heap_limit_bytes))
     return false;
-  if (others_samples_.size() < 2) return false;
-  const auto& first = others_samples_.front();
-  const auto& last = others_samples_.back();
-  return static_cast<double>(last.nanos - std::min(last.nanos, first.nanos)) >
-         kCollectorRatio * static_cast<double>((last.at - first.at).count());
+  return others_cpu_.ratio() > kCollectorRatio;
 }
 
 void BlockedLoop::vote(const HangObservation& seen) {
@@ -145,9 +128,9 @@ void BlockedLoop::vote(const HangObservation& seen) {
     return votes_.add(HangClass::kGc, "its garbage collector works without end, " +
                                           std::to_string(process.resident_bytes >> 20) + " MiB of " +
                                           std::to_string(process.heap_limit_bytes >> 20) + " MiB heap");
-  const double ratio = cpu_ratio(kShortSpan);
+  const double ratio = cpu_.ratio(kShortSpan);
   if (main.state == 'R' || (sleeps(main) && ratio >= kBusyRatio)) {
-    const double longer = cpu_ratio(kLongSpan);
+    const double longer = cpu_.ratio();
     if (wall_ >= kStarvedSpan && longer < kStarvedRatio)
       return votes_.add(HangClass::kStarved, "runnable, but gets " + percent(longer) + " of a CPU");
     return votes_.add(HangClass::kSpin, "uses " + percent(ratio) + " of a CPU and returns to no event loop");

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <string>
 
+#include "probes/cpu_window.h"
 #include "probes/hang_class.h"
 #include "probes/hang_observation.h"
 #include "probes/vote_window.h"
@@ -44,7 +44,6 @@ class BlockedLoop {
   void clear();
   void vote(const HangObservation& seen);
   bool served_meanwhile(const HangObservation& seen);
-  [[nodiscard]] double cpu_ratio(Duration span) const;
   [[nodiscard]] bool collector_works(const HangObservation& seen) const;
 
   std::optional<std::uint64_t> main_epoll_;   ///< learned: the loop sleeps here when it has nothing to do
@@ -56,12 +55,9 @@ class BlockedLoop {
   Duration crept_{0}, silent_{0};  ///< of the clock: up to the last sign of life, and since
   Duration clock_{0}, wall_{0};
   std::optional<TimePoint> since_;
-  struct Sample {
-    TimePoint at;
-    std::uint64_t nanos;
-  };
-  std::deque<Sample> samples_;         ///< CPU time of the thread during the block, the last second
-  std::deque<Sample> others_samples_;  ///< of all other threads together
+  static constexpr Duration kCpuSpan = std::chrono::seconds(1);
+  CpuWindow cpu_{kCpuSpan};         ///< of the thread, during the block
+  CpuWindow others_cpu_{kCpuSpan};  ///< of all other threads together
   VoteWindow votes_;
 };
 

@@ -6,7 +6,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr Duration kSpan = milliseconds(3000);
 constexpr Duration kEnough = milliseconds(2500);
 constexpr double kBusyRatio = 0.8;      // of a CPU
 constexpr double kRunnableRatio = 0.9;  // of the looks: others take the CPU from it
@@ -15,6 +14,7 @@ constexpr int kSignsOfLife = 2;         // in the span, so that answers that tak
 }  // namespace
 
 void Overload::reset() {
+  cpu_.clear();
   samples_.clear();
   runnable_ = alive_ = 0;
 }
@@ -25,7 +25,8 @@ void Overload::observe(const HangObservation& seen) {
       !samples_.empty() && main.read_calls != reads_before_ && main.write_calls != writes_before_;
   reads_before_ = main.read_calls;
   writes_before_ = main.write_calls;
-  const Sample sample{seen.at, main.cpu_nanos, main.state == 'R', alive};
+  const Sample sample{seen.at, main.state == 'R', alive};
+  cpu_.add(seen.at, main.cpu_nanos);
   samples_.push_back(sample);
   runnable_ += sample.runnable ? 1 : 0;
   alive_ += sample.alive ? 1 : 0;
@@ -36,23 +37,14 @@ void Overload::observe(const HangObservation& seen) {
   }
 }
 
-Duration Overload::span() const {
-  return samples_.empty() ? Duration{0} : samples_.back().at - samples_.front().at;
-}
-
-double Overload::cpu_ratio() const {
-  const auto then = samples_.front().cpu_nanos, now = samples_.back().cpu_nanos;
-  return now <= then ? 0 : static_cast<double>(now - then) / static_cast<double>(span().count());
-}
-
 bool Overload::overloaded() const {
-  if (span() < kEnough || alive_ < kSignsOfLife) return false;
-  return cpu_ratio() >= kBusyRatio || runnable_ >= kRunnableRatio * static_cast<double>(samples_.size());
+  if (cpu_.span() < kEnough || alive_ < kSignsOfLife) return false;
+  return cpu_.ratio() >= kBusyRatio || runnable_ >= kRunnableRatio * static_cast<double>(samples_.size());
 }
 
 std::string Overload::why() const {
-  if (span() == Duration{0}) return {};
-  return "uses " + std::to_string(static_cast<int>(cpu_ratio() * 100 + 0.5)) +
+  if (cpu_.span() == Duration{0}) return {};
+  return "uses " + std::to_string(static_cast<int>(cpu_.ratio() * 100 + 0.5)) +
          " % of a CPU and goes on reading and writing";
 }
 

@@ -3,6 +3,7 @@
 #include <deque>
 #include <string>
 
+#include "probes/cpu_window.h"
 #include "probes/hang_observation.h"
 
 namespace codex {
@@ -25,13 +26,11 @@ class Overload {
  private:
   struct Sample {
     TimePoint at;
-    std::uint64_t cpu_nanos;
     bool runnable, alive;
   };
-  [[nodiscard]] Duration span() const;
-  [[nodiscard]] double cpu_ratio() const;
-
-  std::deque<Sample> samples_;  ///< the last seconds
+  static constexpr Duration kSpan = std::chrono::seconds(3);
+  CpuWindow cpu_{kSpan};
+  std::deque<Sample> samples_;
   int runnable_ = 0, alive_ = 0;
   std::uint64_t reads_before_ = 0, writes_before_ = 0;
 };

@@ -214,9 +214,8 @@ void ProcessTree::kill_all() {
 
 bool ProcessTree::is_surely_empty() {
   // The kernel's word on a cgroup misses nobody; a list of children may, so it is read again.
-  const bool empty = foreign_children_ ? members().empty() && !find_leftovers()
-                     : cgroup_         ? cgroup_->is_empty()
-                                       : members().empty() && members().empty();
+  const bool empty = (!cgroup_ || cgroup_->is_empty()) && members().empty() && members().empty() &&
+                     !(foreign_children_ && find_leftovers());
   if (empty && !leader_) session_ = 0;  // From here on the number may become some other child's.
   return empty;
 }
