@@ -110,4 +110,14 @@ bool ProcessDirectory::fd_size_is_count(int proc_fd) {
   return ::fstatat(proc_fd, "self/fd", &info, 0) == 0 && info.st_size > 0;
 }
 
+std::set<std::uint64_t> socket_inodes_of(const std::vector<ProcStat>& processes) {
+  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  std::set<std::uint64_t> inodes;
+  for (const auto& stat : processes) {
+    const ProcessDirectory process(proc.get(), stat.pid);
+    if (process) inodes.merge(process.socket_inodes());
+  }
+  return inodes;
+}
+
 }  // namespace codex

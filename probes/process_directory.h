@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/os/proc_files.h"
 #include "agent/os/unique_fd.h"
 
 namespace codex {
@@ -50,5 +51,8 @@ class ProcessDirectory {
   UniqueFd fd_;
   std::array<char, 8192> buffer_;
 };
+
+/// Inodes of the sockets of all these processes. Opens /proc anew: for looks that are rare.
+std::set<std::uint64_t> socket_inodes_of(const std::vector<ProcStat>& processes);
 
 }  // namespace codex

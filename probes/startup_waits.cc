@@ -33,12 +33,7 @@ std::string look_at_youngest(const std::vector<ProcStat>& members) {
 }  // namespace
 
 std::string StartupWaits::look_at_connections(const std::vector<ProcStat>& members, TimePoint now) {
-  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  std::set<std::uint64_t> inodes;
-  for (const auto& member : members) {
-    const ProcessDirectory process(proc.get(), member.pid);
-    if (process) inodes.merge(process.socket_inodes());
-  }
+  const auto inodes = socket_inodes_of(members);
   const auto owned = [&inodes](std::uint64_t inode) { return inodes.contains(inode); };
   const auto served = sockets_.listening_ports(owned);
   waits_.begin_look(now, served);

@@ -177,9 +177,10 @@ void Backend::start_ended_early() {
   }
   record_.start_failed("ready_timeout");
   record_.trouble(services_.loop.now());
+  const auto phase = startup_ ? startup_->waiting_for() : std::nullopt;
+  const std::string absence = port_ && phase == StartupPhase::kListen ? port_->describe_absence() : "";
   problem_ =
-      describe_start_timeout(config_, startup_ ? startup_->waiting_for() : std::nullopt, prober_.trackers(),
-                             port_ ? &port_->last() : nullptr, hang_ ? last_hang_->detail : "");
+      describe_start_timeout(config_, phase, prober_.trackers(), absence, hang_ ? last_hang_->detail : "");
 }
 
 void Backend::publish_state(std::string_view reason, std::string detail) {

@@ -41,7 +41,7 @@ std::string describe_startup(const StartupSnapshot& startup) {
 }
 
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
-                                   const std::vector<ProbeTracker>& probes, const PortSnapshot* port,
+                                   const std::vector<ProbeTracker>& probes, const std::string& absence,
                                    const std::string& hang) {
   const double limit = to_seconds(config.start_timeout);
   std::string text =
@@ -53,9 +53,7 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
       text += "the command was not executed in time";
       break;
     case StartupPhase::kListen:
-      text += port != nullptr && port->listening
-                  ? "port " + std::to_string(port->number) + " is held by another process"
-                  : "nothing listens on port " + std::to_string(config.port.value_or(0));
+      text += absence;
       break;
     case StartupPhase::kDatabase:
       text += complaints(probes, true);

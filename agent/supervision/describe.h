@@ -16,10 +16,11 @@ namespace codex {
 /// "started in 3.42 s: spawn 0.01, listen 2.10, database 0.41, respond 0.90"
 std::string describe_startup(const StartupSnapshot& startup);
 
-/// Why a start ran into its timeout: the phase it hung in, what was seen there, and `hang`: what it was found
-/// to do, "does not listen, and does nothing; it waits for 127.0.0.1:8080", or "".
+/// Why a start ran into its timeout: the phase it hung in, what was seen there (`absence`: as in PortWatch),
+/// and `hang`: what it was found to do, "does not listen, and does nothing; it waits for 127.0.0.1:8080", or
+/// "".
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
-                                   const std::vector<ProbeTracker>& probes, const PortSnapshot* port,
+                                   const std::vector<ProbeTracker>& probes, const std::string& absence,
                                    const std::string& hang);
 
 /// "slowQuery (server.js:12)", "slowQuery (server.js, from line 10)"

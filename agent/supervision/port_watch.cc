@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <ctime>
 
+#include "agent/os/tcp_sockets.h"
+#include "probes/process_directory.h"
+
 namespace codex {
 
 namespace {
@@ -85,6 +88,21 @@ std::optional<std::string> PortWatch::describe_stranger() {
   }
   return "Port " + number + " is held by " + who +
          ", not started by codex-agent; it was left alone. Stop it, or set PORT.";
+}
+
+std::string PortWatch::describe_absence() const {
+  const std::string port = "port " + std::to_string(port_);
+  if (last_.listening) return port + " is held by another process";
+  std::string instead;
+  try {
+    const auto inodes = socket_inodes_of(tree_.members());
+    const auto ours = [&](std::uint64_t inode) { return inodes.contains(inode); };
+    for (const auto other : TcpSockets().listening_ports(ours))
+      instead += (instead.empty() ? "" : ", ") + std::to_string(other);
+  } catch (const std::system_error&) {  // Then it is not told.
+  }
+  if (instead.empty()) return "nothing listens on " + port;
+  return "nothing listens on " + port + "; the backend listens on port " + instead + " instead";
 }
 
 }  // namespace codex

@@ -36,6 +36,10 @@ class PortWatch {
   /// nullopt if the port is free or ours.
   std::optional<std::string> describe_stranger();
 
+  /// Why the backend was not reached there at the last look: "nothing listens on port 3000", and on which
+  /// port the backend does; or that somebody else has it. Costs a look through all descriptors of the tree.
+  [[nodiscard]] std::string describe_absence() const;
+
  private:
   struct Holder {
     std::uint64_t inode = 0;

@@ -41,6 +41,13 @@ def test_start_fails_at_the_timeout_and_names_what_it_waited_for(agent, program,
     assert f"{TIMEOUT:g}" in told, "the limit is not named"
 
 
+def test_start_names_the_port_on_which_the_backend_listens_instead(agent):
+    elsewhere = free_port()
+    agent.configure(["env", f"PORT={elsewhere}", *PYTHON_BACKEND], NO_RETRY, start_timeout=f"{TIMEOUT:g}s")
+    told = failed_start(agent)
+    assert f"nothing listens on port {agent.port}; the backend listens on port {elsewhere} instead" in told
+
+
 def test_start_names_the_database_that_does_not_answer(agent):
     closed = free_port()
     agent.configure(PYTHON_BACKEND, NO_RETRY, start_timeout=f"{TIMEOUT:g}s",
