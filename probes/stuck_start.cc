@@ -62,7 +62,7 @@ void StuckStart::observe(const StartupView& startup, std::optional<Duration> usu
     const auto step =
         looks_.size() < 2 ? Duration{0} : startup.since_start - looks_[looks_.size() - 2].since_start;
     clock_ = std::max(least, was_quiet + step);
-    why_ = "does not listen" + std::move(why);
+    why_ = "does not listen on its port" + std::move(why);
   };
   const auto quiet = within(startup.time_limit, kQuietStuck);
   const auto burning = within(startup.time_limit, kBurningStuck);

@@ -17,8 +17,8 @@ namespace codex {
 std::string describe_startup(const StartupSnapshot& startup);
 
 /// Why a start ran into its timeout: the phase it hung in, what was seen there (`absence`: as in PortWatch),
-/// and `hang`: what it was found to do, "does not listen, and does nothing; it waits for 127.0.0.1:8080", or
-/// "".
+/// and `hang`: what it was found to do, "does not listen on its port, and does nothing; it waits for
+/// 127.0.0.1:8080", or "".
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
                                    const std::vector<ProbeTracker>& probes, const std::string& absence,
                                    const std::string& hang);

@@ -96,7 +96,7 @@ def stuck_start(agent, around, mode, database=None, **environment):
 def test_a_start_that_is_stuck_says_in_what(agent, surroundings, mode, what, where):
     silence = surroundings.silence.port
     told = stuck_start(agent, surroundings, mode, UPSTREAM=silence)
-    assert re.fullmatch("does not listen, and " + what.format(silence=silence), told), told
+    assert re.fullmatch("does not listen on its port, and " + what.format(silence=silence), told), told
     if where:
         found = wait_until(lambda: agent.backend()["hang"]["where"], 20, "the function")
         assert found.startswith(where), found
@@ -106,7 +106,8 @@ def test_a_start_that_waits_for_a_lock_names_the_database_and_who_holds_it(agent
     postgres = surroundings.postgres
     with lock_row(surroundings):
         told = stuck_start(agent, surroundings, "database", postgres.url, **database(surroundings))
-        assert told == f"does not listen, and does nothing; it waits for the database at 127.0.0.1:{postgres.port}"
+        assert told == ("does not listen on its port, and does nothing; "
+                        f"it waits for the database at 127.0.0.1:{postgres.port}")
         report = wait_until(lambda: "blocked by pid" in (text := agent.run("evidence", "latest").stdout) and text, 20,
                             "the evidence")
         assert "waits for Lock: " in report and "for update" in report, report
