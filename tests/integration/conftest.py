@@ -39,7 +39,7 @@ def make_agent(request, tmp_path):
             _show(agent)
         try:
             agent.close()
-        except AssertionError as error:
+        except (AssertionError, OSError) as error:
             _show(agent)
             problems.append(str(error))
     assert not problems, "\n".join(problems)

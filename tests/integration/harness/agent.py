@@ -1,8 +1,8 @@
+import contextlib
 import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import urllib.error
 import urllib.request
@@ -203,7 +203,7 @@ timeout = "{stop_timeout}"
             try:
                 if process.name()[:15] not in own:
                     found.append(process)
-            except processes.psutil.Error:
+            except psutil.Error:
                 continue
         return found
 
@@ -217,9 +217,18 @@ timeout = "{stop_timeout}"
 
     def close(self):
         """Ends everything; fails if the agent left anything alive. What is left is killed by pid."""
+        try:
+            code, said = self._shut_down()
+        finally:
+            left = self._kill_what_is_left()
+        assert not left, f"left behind after shutdown (exit {code}):\n{left}\n{said}\n{self.log[-3000:]}"
+        assert code == 0, f"shutdown exited {code}: {said}\n{self.log[-3000:]}"
+
+    def _shut_down(self):
         for process in self.processes():
-            if process.status() == processes.psutil.STATUS_STOPPED:
-                process.resume()
+            with contextlib.suppress(psutil.Error):
+                if process.status() == psutil.STATUS_STOPPED:
+                    process.resume()
         done = self.popen("shutdown", "--timeout", "20s")
         try:
             out, err = done.communicate(timeout=30)
@@ -227,16 +236,14 @@ timeout = "{stop_timeout}"
             done.kill()
             out, err = done.communicate()
         # A command that was interrupted by its test may still be on its way out.
-        try:
+        with contextlib.suppress(AssertionError):
             wait_until(lambda: not self.processes(), 3)
-        except AssertionError:
-            pass
+        return done.returncode, out + err
+
+    def _kill_what_is_left(self):
         left = self.processes()
         text = processes.describe(left)
         for process in left:
-            try:
-                process.send_signal(signal.SIGKILL)
-            except processes.psutil.Error:
-                pass
-        assert not left, f"left behind after shutdown (exit {done.returncode}):\n{text}\n{out}{err}\n{self.log[-3000:]}"
-        assert done.returncode == 0, f"shutdown exited {done.returncode}: {out}{err}\n{self.log[-3000:]}"
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        return text
