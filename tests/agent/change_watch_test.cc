@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <future>
 
+#include "tests/support/loop_fixture.h"
 #include "tests/support/project_directory.h"
 
 namespace codex {
@@ -20,7 +21,7 @@ using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 /// A project with a watch on it, on a real loop and disk.
-class Watch : public ::testing::Test {
+class Watch : public LoopFixture {
  protected:
   Watch() {
     project_.write("server.js", "1");
@@ -44,15 +45,6 @@ class Watch : public ::testing::Test {
     ASSERT_TRUE(turn_until([&] { return watch_->complete(); }));
   }
 
-  template <typename Predicate>
-  bool turn_until(Predicate done) {
-    const auto end = Clock::now() + seconds(20);
-    while (!done()) {
-      if (Clock::now() > end) return false;
-      loop_.run_once(milliseconds(10));
-    }
-    return true;
-  }
   bool told() {
     return turn_until([&] { return told_ > 0; });
   }
@@ -65,7 +57,6 @@ class Watch : public ::testing::Test {
   void make_directory(const std::string& name) { fs::create_directories(project_ / name); }
 
   ProjectDirectory project_;
-  EventLoop loop_;
   Worker disk_{"disk", 100};
   int told_ = 0, limited_ = 0;
   std::unique_ptr<ChangeWatch> watch_;

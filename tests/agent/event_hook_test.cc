@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <sstream>
 
-#include "tests/support/temporary_directory.h"
+#include "tests/support/command_fixture.h"
 
 namespace codex {
 namespace {
@@ -19,15 +19,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 /// A hook with real commands on a real loop; `sh` in the test's own directory.
-class Hook : public ::testing::Test {
+class Hook : public CommandFixture {
  protected:
-  Hook()
-      : reaper_(loop_, [this](pid_t pid, const ExitStatus& status, const rusage&) {
-          if (hook_) hook_->on_reaped(pid, status);
-        }) {
-    redactor_.add(Secret("hunter2secret"));
-  }
-
   void use(std::vector<std::string> command, Duration timeout = seconds(30)) {
     EventHookConfig config{std::move(command), timeout, directory_.path(), {{"PATH", "/usr/bin:/bin"}}};
     hook_ = std::make_unique<EventHook>(loop_, std::move(config), "test" + std::to_string(::getpid()),
@@ -43,15 +36,6 @@ class Hook : public ::testing::Test {
     return event;
   }
 
-  template <typename Predicate>
-  bool turn_until(Predicate done) {
-    const auto end = Clock::now() + seconds(20);
-    while (!done()) {
-      if (Clock::now() > end) return false;
-      loop_.run_once(milliseconds(20));
-    }
-    return true;
-  }
   bool counted(std::string_view result, std::uint64_t n) {
     return turn_until([&] { return count(result) >= n; });
   }
@@ -59,16 +43,7 @@ class Hook : public ::testing::Test {
     return hook_->counts().find(result)->second;
   }
   [[nodiscard]] std::string written(const std::string& name = "out") const {
-    return contents_of(directory_ / name);
-  }
-  [[nodiscard]] std::string log() const { return contents_of(directory_ / "log"); }
-  bool logged(const std::string& text) {
-    return turn_until([&] { return log().find(text) != std::string::npos; });
-  }
-  /// Whether the process whose pid the hook wrote there has ended, and was reaped here.
-  [[nodiscard]] bool ended(const std::string& name) const {
-    const int pid = std::atoi(written(name).c_str());
-    return pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH;
+    return CommandFixture::written(name);
   }
   /// How long finish() took.
   Duration finish() {
@@ -79,15 +54,10 @@ class Hook : public ::testing::Test {
     return Clock::now() - begin;
   }
 
-  EventLoop loop_;
   std::unique_ptr<EventHook> hook_;
-  Reaper reaper_;
-  TemporaryDirectory directory_;
-  Redactor redactor_;
-  Worker disk_{"disk", 100};
-  RotatingFile log_file_{disk_, directory_ / "log", 1 << 20, 1};
-  Logger log_{redactor_, &log_file_};
-  int changes_ = 0;
+  Reaper reaper_{loop_, [this](pid_t pid, const ExitStatus& status, const rusage&) {
+                   if (hook_) hook_->on_reaped(pid, status);
+                 }};
 };
 
 TEST_F(Hook, GetsEveryEventAsTheHistorysLineInOrder) {

@@ -3,10 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <csignal>
-#include <cstdlib>
-
-#include "tests/support/temporary_directory.h"
+#include "tests/support/command_fixture.h"
 
 namespace codex {
 namespace {
@@ -16,15 +13,8 @@ using std::chrono::seconds;
 using ::testing::HasSubstr;
 
 /// A recorder whose looking is done by `sh`, on a real loop.
-class Recorder : public ::testing::Test {
+class Recorder : public CommandFixture {
  protected:
-  Recorder()
-      : reaper_(loop_, [this](pid_t pid, const ExitStatus& status, const rusage&) {
-          if (recorder_) recorder_->on_reaped(pid, status);
-        }) {
-    redactor_.add(Secret("hunter2secret"));
-  }
-
   void shell(const std::string& script) {
     recorder_ = std::make_unique<EvidenceRecorder>(
         loop_, directory_ / "evidence", "test" + std::to_string(::getpid()), redactor_, log_,
@@ -38,33 +28,18 @@ class Recorder : public ::testing::Test {
     recorder_->capture(std::move(request), [this](const auto& answer) { answers_.push_back(answer); });
   }
 
-  template <typename Predicate>
-  bool turn_until(Predicate done) {
-    const auto end = Clock::now() + seconds(20);
-    while (!done()) {
-      if (Clock::now() > end) return false;
-      loop_.run_once(milliseconds(20));
-    }
-    return true;
-  }
   bool answered(std::size_t count) {
     return turn_until([&] { return answers_.size() >= count; });
   }
   [[nodiscard]] std::uint64_t count(std::string_view result) const {
     return recorder_->counts().find(result)->second;
   }
-  [[nodiscard]] std::string log() const { return contents_of(directory_ / "log"); }
 
-  TemporaryDirectory directory_;
-  EventLoop loop_;
-  Worker disk_{"disk", 16};
-  RotatingFile log_file_{disk_, directory_ / "log", 1 << 20, 1};
-  Redactor redactor_;
-  Logger log_{redactor_, &log_file_, LogLevel::kDebug};
-  int changes_ = 0;
   std::vector<std::optional<EvidenceRecorder::Answer>> answers_;
   std::unique_ptr<EvidenceRecorder> recorder_;
-  Reaper reaper_;
+  Reaper reaper_{loop_, [this](pid_t pid, const ExitStatus& status, const rusage&) {
+                   if (recorder_) recorder_->on_reaped(pid, status);
+                 }};
 };
 
 TEST_F(Recorder, HandsTheRequestOverAndTheAnswerBack) {
@@ -77,7 +52,7 @@ TEST_F(Recorder, HandsTheRequestOverAndTheAnswerBack) {
   EXPECT_EQ(answers_[0]->id, "x");
   EXPECT_EQ(answers_[0]->where, "f (a.js:1) ***");
   EXPECT_FALSE(recorder_->busy("api"));
-  const auto request = decode_evidence_request(contents_of(directory_ / "request"));
+  const auto request = decode_evidence_request(written("request"));
   EXPECT_EQ(request.backend, "api");
   EXPECT_EQ(request.directory, directory_ / "evidence");
   EXPECT_THAT(request.secrets, ::testing::Contains("hunter2secret"));
@@ -94,7 +69,7 @@ TEST_F(Recorder, AFailureIsToldAndTheNextOneWorks) {
   EXPECT_FALSE(answers_[0]);
   EXPECT_TRUE(answers_[1]);
   EXPECT_EQ(count("failure"), 1U);
-  ASSERT_TRUE(turn_until([&] { return log().find("no space, ***") != std::string::npos; })) << log();
+  ASSERT_TRUE(logged("no space, ***")) << log();
 }
 
 TEST_F(Recorder, NonsenseIsNoAnswer) {
@@ -123,9 +98,8 @@ TEST_F(Recorder, OneThatTakesTooLongIsKilledWithAllThatCameOfIt) {
   ASSERT_TRUE(answered(1));
   EXPECT_FALSE(answers_[0]);
   EXPECT_EQ(count("timeout"), 1U);
-  const int pid = std::atoi(contents_of(directory_ / "pid").c_str());
-  ASSERT_GT(pid, 0);
-  EXPECT_TRUE(turn_until([&] { return ::kill(pid, 0) != 0; }));
+  ASSERT_GT(pid_in("pid"), 0);
+  EXPECT_TRUE(turn_until([&] { return ended("pid"); }));
 }
 
 TEST_F(Recorder, WhatWasAnsweredInTimeCounts) {
@@ -149,10 +123,9 @@ TEST_F(Recorder, TooManyRequestsAreRefusedAtOnce) {
 TEST_F(Recorder, ItsEndEndsWhatRuns) {
   shell(R"(echo $$ > "$0/pid.new"; mv "$0/pid.new" "$0/pid"; exec sleep 1000)");
   capture();
-  ASSERT_TRUE(turn_until([&] { return !contents_of(directory_ / "pid").empty(); }));
-  const int pid = std::atoi(contents_of(directory_ / "pid").c_str());
+  ASSERT_TRUE(turn_until([&] { return pid_in("pid") > 0; }));
   recorder_.reset();
-  EXPECT_TRUE(turn_until([&] { return ::kill(pid, 0) != 0; }));
+  EXPECT_TRUE(turn_until([&] { return ended("pid"); }));
   EXPECT_TRUE(answers_.empty());
 }
 

@@ -10,6 +10,7 @@
 
 #include "agent/os/process_table.h"
 #include "tests/support/evil_server.h"
+#include "tests/support/loop_fixture.h"
 
 namespace codex {
 namespace {
@@ -52,20 +53,10 @@ void sleep_on() {
   for (;;) ::pause();
 }
 
-class Watched : public ::testing::Test {
+class Watched : public LoopFixture {
  protected:
   void watch(const Server& server) { watch_.watch(server.id(), "127.0.0.1", server.port(), std::nullopt); }
 
-  bool turn_until(const std::function<bool()>& done) {
-    const auto end = Clock::now() + seconds(30);
-    while (!done()) {
-      if (Clock::now() > end) return false;
-      loop_.run_once(milliseconds(20));
-    }
-    return true;
-  }
-
-  EventLoop loop_;
   std::vector<std::string> told_;
   std::optional<HangVerdict> confirmed_;
   std::optional<HangPolicy::Decision> acted_;

@@ -13,6 +13,7 @@
 
 #include "agent/os/cgroup.h"
 #include "agent/supervision/tree_stopper.h"
+#include "tests/support/loop_fixture.h"
 
 namespace codex {
 namespace {
@@ -21,7 +22,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// A tree on a real loop with real processes; the parameter is whether it may use a cgroup.
-class Tree : public ::testing::TestWithParam<bool> {
+class Tree : public LoopFixture, public ::testing::WithParamInterface<bool> {
  protected:
   Tree()
       : reaper_(loop_,
@@ -55,15 +56,6 @@ class Tree : public ::testing::TestWithParam<bool> {
   }
   void shell(const std::string& script) { spawn({"sh", "-c", script}); }
 
-  template <typename Predicate>
-  bool turn_until(Predicate done) {
-    const auto end = Clock::now() + seconds(10);
-    while (!done()) {
-      if (Clock::now() > end) return false;
-      loop_.run_once(milliseconds(20));
-    }
-    return true;
-  }
   bool has_members(std::size_t n) {
     return turn_until([&] { return tree_.members().size() >= n; });
   }
@@ -71,7 +63,6 @@ class Tree : public ::testing::TestWithParam<bool> {
     return turn_until([&] { return empty_; });
   }
 
-  EventLoop loop_;
   SockDiag sock_diag_;
   bool exec_ok_ = false, empty_ = false;
   std::optional<SpawnError> spawn_error_;
