@@ -26,7 +26,8 @@ namespace {
 
 constexpr std::size_t kMostThreads = 64, kMostFrames = 64, kMostStack = 512 << 10;
 constexpr std::uint64_t kRedZone = 128;  // below the stack pointer, psABI 3.2.2
-constexpr auto kStopPatience = std::chrono::milliseconds(5);
+// A thread runs on until it stops.
+constexpr auto kStopPatience = std::chrono::milliseconds(100);
 // DWARF's numbers, psABI figure 3.36.
 constexpr int kStackPointer = 7, kReturnAddress = 16;
 

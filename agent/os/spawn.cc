@@ -34,6 +34,9 @@ struct Report {
 /// Where the child starts; a few frames are all it needs.
 constexpr std::size_t kStackBytes = 64 << 10;
 
+/// Of the largest pid_t.
+constexpr std::size_t kPidDigits = 10;
+
 /// As long as we wait for the exec of a program on a file system that answers.
 constexpr timespec kExecPatience{0, 20'000'000};
 
@@ -44,6 +47,7 @@ struct Launch {
   std::vector<std::string> command, environment;
   std::string directory;
   std::vector<char*> argv, envp;
+  char* pid_at = nullptr;  ///< in `environment`: the child's pid goes there
   UniqueFd null_fd;
   int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1, report_fd = -1;
   std::optional<rlimit> open_files;
@@ -131,7 +135,14 @@ std::unique_ptr<Launch> prepare(const SpawnRequest& request, int report_fd) {
   for (const auto& [name, value] : request.environment) launch->environment.push_back(name + "=" + value);
   for (auto& argument : launch->command) launch->argv.push_back(argument.data());
   launch->argv.push_back(nullptr);
-  for (auto& entry : launch->environment) launch->envp.push_back(entry.data());
+  for (auto& entry : launch->environment) {
+    if (!request.pid_variable.empty() && entry.starts_with(request.pid_variable + "=")) {
+      const std::size_t end = entry.size();
+      entry.resize(end + kPidDigits);
+      launch->pid_at = entry.data() + end;
+    }
+    launch->envp.push_back(entry.data());
+  }
   launch->envp.push_back(nullptr);
   launch->null_fd = UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (!launch->null_fd)
@@ -152,6 +163,14 @@ long as_long(const void* pointer) {
 /// dup2(2), which not every architecture has.
 long attach(int from, int to) {
   return from == to ? raw_syscall(SYS_fcntl, to, F_SETFD, 0) : raw_syscall(SYS_dup3, from, to, 0);
+}
+
+/// Into kPidDigits zeros; a libc function might do more than that in a child that shares our memory.
+void write_own_pid(char* at) {
+  long pid = raw_syscall(SYS_getpid);
+  std::size_t digits = 1;
+  for (long rest = pid; rest >= 10; rest /= 10) ++digits;
+  for (; digits > 0; pid /= 10) at[--digits] = static_cast<char>('0' + pid % 10);
 }
 
 /// Runs in the child. Only raw_syscall() from here on.
@@ -179,6 +198,7 @@ void run_child(void* argument) {
   check(Stage::kStdio, raw_syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC));
   if (launch.open_files) raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, as_long(&*launch.open_files), 0);
   check(Stage::kDirectory, raw_syscall(SYS_chdir, as_long(launch.directory.c_str())));
+  if (launch.pid_at != nullptr) write_own_pid(launch.pid_at);
   check(Stage::kExec, raw_syscall(SYS_execve, as_long(launch.program.c_str()), as_long(launch.argv.data()),
                                   as_long(launch.envp.data())));
 }

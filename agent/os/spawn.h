@@ -26,6 +26,7 @@ struct SpawnRequest {
   std::optional<rlimit> open_files;                ///< RLIMIT_NOFILE of the child, if it is not to be ours
   int stdin_fd = -1;                               ///< becomes fd 0; -1 = /dev/null
   std::string setting = "command";                 ///< what configures the command, for messages
+  std::string pid_variable{};  ///< of `environment`: its value gets the child's pid appended
 };
 
 /// Why a child could not become the program.

@@ -202,7 +202,7 @@ void Backend::hang_due(const HangVerdict& verdict, const HangPolicy::Decision& d
       return;
     case HangAction::kRestart:
       restart_due_ = decision;
-      // What happens now must not destroy what is being looked at; looking takes two seconds at most.
+      // What happens now must not destroy what is being looked at; looking takes three seconds at most.
       if (!services_.evidence.busy(config_.name)) restart_hung();
       return;
   }

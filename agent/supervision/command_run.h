@@ -11,8 +11,8 @@
 
 namespace codex {
 
-/// Environment variable that marks the processes of such a run; its value is AGENT_ID/RUN/1. It is not the
-/// backends' kTokenVariable, so that no backend takes them for its own.
+/// Environment variable that marks the processes of such a run; its value is AGENT_ID/RUN/1/LEADER. It is not
+/// the backends' kTokenVariable, so that no backend takes them for its own.
 inline constexpr const char* kRunVariable = "CODEX_AGENT_HOOK";
 
 /// One run of a command with a document on its stdin, and whatever came of it: an event hook, a look at a

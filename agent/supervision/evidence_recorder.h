@@ -20,7 +20,7 @@ class EvidenceRecorder {
  public:
   static constexpr std::size_t kMostWaiting = 16;
   /// A process that has not finished by then is killed; what it has answered by then counts.
-  static constexpr Duration kTimeLimit = std::chrono::seconds(2);
+  static constexpr Duration kTimeLimit = std::chrono::seconds(3);
 
   struct Answer {
     std::string id;     ///< of what can be shown from now on; "" after a look at a suspicion

@@ -45,7 +45,8 @@ ProcessTree::ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgr
 }
 
 void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
-  request.environment[token_variable_] = token_prefix_ + std::to_string(generation);
+  request.environment[token_variable_] = token_prefix_ + std::to_string(generation) + "/";
+  request.pid_variable = token_variable_;
   renew_cgroup();
   request.cgroup_fd = cgroup_ ? cgroup_->fd() : -1;
   SpawnedProcess child;
@@ -112,14 +113,12 @@ std::optional<ProcessTree::Adoptable> ProcessTree::adoptable() {
   if (leader_ || !foreign_children_) return best;
   for (const auto& member : members()) {
     const auto token = environment_of(member.pid, token_variable_);
-    if (member.session != member.pid || !token || !token->starts_with(token_prefix_)) continue;
-    const Adoptable found{{member.pid, member.start_ticks},
-                          std::strtoull(token->c_str() + token_prefix_.size(), nullptr, 10)};
-    const bool newer = best && found.generation > best->generation;
-    const bool elder = best && found.generation == best->generation &&
-                       std::pair(found.leader.start_ticks, found.leader.pid) <
-                           std::pair(best->leader.start_ticks, best->leader.pid);
-    if (!best || newer || elder) best = found;
+    if (!token || !token->starts_with(token_prefix_)) continue;
+    char* end = nullptr;
+    const auto generation = std::strtoull(token->c_str() + token_prefix_.size(), &end, 10);
+    const bool leads = end == "/" + std::to_string(member.pid);
+    if (leads && (!best || generation > best->generation))
+      best = {{member.pid, member.start_ticks}, generation};
   }
   return best;
 }

@@ -14,8 +14,8 @@
 
 namespace codex {
 
-/// Environment variable that marks every process of a tree; its value is AGENT_ID/BACKEND/GENERATION. It
-/// passes through npm, nodemon and double forks, where descriptors do not.
+/// Environment variable that marks every process of a tree; its value is AGENT_ID/BACKEND/GENERATION/LEADER,
+/// the last being the leader's pid. It passes through npm, nodemon and double forks, where descriptors do not.
 inline constexpr const char* kTokenVariable = "CODEX_AGENT_TOKEN";
 
 /// One command's processes, a backend's most of all: the leader that we started and whatever came of it,
@@ -44,8 +44,7 @@ class ProcessTree {
   /// none.
   bool find_leftovers();
 
-  /// A leader among the leftovers, with its generation: the first-born session leader of the newest
-  /// generation.
+  /// The leader of the newest generation of which one is left. What a leader has left behind is none.
   struct Adoptable {
     ProcessId leader;
     std::uint64_t generation = 0;

@@ -124,7 +124,7 @@ TEST_P(Tree, TheChildHasACleanStateOfItsOwn) {
       "grep -q 'SigBlk:.0000000000000000' /proc/self/status || exit 12; "
       "test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ || exit 13; "
       "test \"$(readlink /proc/$$/fd/0)\" = /dev/null || exit 14; "
-      "case $CODEX_AGENT_TOKEN in */tree/1) exit 0;; *) exit 15;; esac");
+      "case $CODEX_AGENT_TOKEN in */tree/1/$$) exit 0;; *) exit 15;; esac");
   ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
   ::signal(SIGPIPE, SIG_DFL);
   EXPECT_EQ(exit_->code, 0);
@@ -235,6 +235,22 @@ TEST_P(Tree, IsNotEmptyWhileAProcessLives) {
   EXPECT_FALSE(tree_.is_surely_empty());
   tree_.kill_all();
   EXPECT_TRUE(turn_until([&] { return !tree_.leader() && tree_.is_surely_empty(); }));
+}
+
+TEST_P(Tree, ALeaderIsAdoptableAndWhatItLeftBehindIsNot) {
+  shell("setsid sleep 1000 & setsid sleep 1000 & wait");
+  ASSERT_TRUE(has_members(3));
+  ProcessTree next(loop_, "test" + std::to_string(::getpid()) + "/tree/", false, {});
+  ASSERT_TRUE(next.find_leftovers());
+  const auto adoptable = next.adoptable();
+  ASSERT_TRUE(adoptable);
+  EXPECT_EQ(adoptable->leader.pid, tree_.leader());
+  EXPECT_EQ(adoptable->generation, 1U);
+
+  ::kill(*tree_.leader(), SIGKILL);
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  ASSERT_TRUE(next.find_leftovers());
+  EXPECT_FALSE(next.adoptable());
 }
 
 TEST_P(Tree, NeverSignalsAStrangerWithAReusedPid) {

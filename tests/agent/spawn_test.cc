@@ -50,6 +50,13 @@ class Freezer {
   std::optional<Cgroup> group_;
 };
 
+TEST(Spawn, AppendsTheChildsPidToTheVariableThatIsToCarryIt) {
+  SpawnRequest request = shell("test \"$ME\" = \"me/$$\" && test \"$MEANT\" = me/");
+  request.environment["ME"] = request.environment["MEANT"] = "me/";
+  request.pid_variable = "ME";
+  EXPECT_EQ(exit_code_of(spawn(request).pid), 0);
+}
+
 TEST(Spawn, ReturnsAlthoughTheChildCannotRunYet) {
   Freezer freezer;
   SpawnedProcess child;

@@ -40,6 +40,20 @@ def test_the_death_of_an_adopted_backend_is_seen_and_it_is_restarted(serving):
     serving.journal.check_no_overlap()
 
 
+def test_what_an_ended_backend_left_behind_is_not_taken_for_it(agent):
+    """It ends while no agent looks; its helper, a session leader as it was one itself, lives on."""
+    agent.configure([*PYTHON_BACKEND, "--detached-grandchild"])
+    agent.start()
+    before = agent.backend()
+    agent.kill_daemon()
+    psutil.Process(before["pid"]).kill()
+    agent.start()
+    after = agent.backend()
+    assert after["generation"] == before["generation"] + 1 and "adopted" not in agent.run("events").stdout
+    assert len(agent.backend_processes()) == 2, "the old helper is gone"
+    agent.journal.check_no_overlap()
+
+
 def test_stop_without_an_agent_stops_what_a_killed_one_left(serving):
     serving.kill_daemon()
     serving.run("stop", expect=0)
