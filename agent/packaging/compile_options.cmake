@@ -27,6 +27,6 @@ include(CheckPIESupported)
 check_pie_supported()
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 if(CODEX_SANITIZE)
-  # A million relocations less at every start of a program, which is half of the time that it takes.
+  # A million relocations less at every start of a program, which takes 0.15 s instead of 0.25 s then.
   set(CMAKE_POSITION_INDEPENDENT_CODE OFF)
 endif()
