@@ -42,9 +42,6 @@ class Hook : public CommandFixture {
   [[nodiscard]] std::uint64_t count(std::string_view result) const {
     return hook_->counts().find(result)->second;
   }
-  [[nodiscard]] std::string written(const std::string& name = "out") const {
-    return CommandFixture::written(name);
-  }
   /// How long finish() took.
   Duration finish() {
     bool done = false;

@@ -16,7 +16,10 @@ class CommandFixture : public LoopFixture {
  protected:
   CommandFixture() { redactor_.add(Secret("hunter2secret")); }
 
-  [[nodiscard]] std::string written(const std::string& name) const { return contents_of(directory_ / name); }
+  /// What a command wrote there.
+  [[nodiscard]] std::string written(const std::string& name = "out") const {
+    return contents_of(directory_ / name);
+  }
   /// The pid that a command wrote there; 0: none yet.
   [[nodiscard]] int pid_in(const std::string& name) const { return std::atoi(written(name).c_str()); }
   /// Whether the process whose pid a command wrote there has ended, and was reaped here.
