@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -69,6 +70,12 @@ bool is_dead(const ProcStat& stat) {
   return (stat.state == 'Z' || stat.state == 'X') && stat.threads <= 1;
 }
 
+/// /proc lists processes only, yet the number of any thread leads somewhere in it, and pids that were listed
+/// may be threads' by now. tgkill(2) takes the number for both and finds only a process's first thread.
+bool is_thread_of_another(pid_t pid) {
+  return ::syscall(SYS_tgkill, pid, pid, 0) != 0 && errno == ESRCH;
+}
+
 void append_children(pid_t pid, pid_t thread, std::vector<pid_t>& children) {
   const auto path = proc_path(pid, "task/") + std::to_string(thread) + "/children";
   const auto text = read_proc_file(AT_FDCWD, path.c_str(), kMaxChildrenFile);
@@ -126,7 +133,7 @@ std::optional<ProcStat> read_proc_stat(pid_t pid) {
 
 std::optional<ProcessId> identify_process(pid_t pid) {
   const auto stat = read_proc_stat(pid);
-  if (!stat || is_dead(*stat)) return std::nullopt;
+  if (!stat || is_dead(*stat) || is_thread_of_another(pid)) return std::nullopt;
   return ProcessId{pid, stat->start_ticks};
 }
 

@@ -135,6 +135,19 @@ TEST(ProcessTable, NobodyIsNoProcess) {
   }
 }
 
+TEST(ProcessTable, ThreadIsNoProcess) {
+  Pipe told, done;
+  std::thread keeper([&] {
+    told.send(::gettid());
+    done.receive<char>();
+  });
+  const auto thread = told.receive<pid_t>();
+  EXPECT_TRUE(read_proc_stat(thread));
+  EXPECT_FALSE(identify_process(thread));
+  done.send('x');
+  keeper.join();
+}
+
 TEST(ProcessTable, ZombieHasAStatButNoIdentity) {
   const auto child = fork_child([] {});
   child.await_exit();

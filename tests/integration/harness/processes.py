@@ -1,5 +1,6 @@
 """The truth about processes and listeners, taken from /proc and not from the agent."""
 
+import contextlib
 import os
 import threading
 import time
@@ -9,22 +10,34 @@ import psutil
 MARKER = "CODEX_TEST_MARK"
 
 
-def marked(token):
-    """Living processes (zombies are dead) whose environment carries the token of a test."""
+def _read(pid, name):
+    with open(f"/proc/{pid}/{name}", "rb") as file:
+        return file.read()
+
+
+def _living(token):
+    """(pid, parent's pid) of every process that carries the token of a test in its environment. Zombies are dead; and
+    a number listed as a process may be a thread's by now, which /proc shows without ever listing it."""
     needle = f"{MARKER}={token}".encode()
-    found = []
     for name in os.listdir("/proc"):
-        if not name.isdigit() or int(name) == os.getpid():
+        if not name.isdigit():
             continue
         try:
-            with open(f"/proc/{name}/environ", "rb") as file:
-                if needle not in file.read():
-                    continue
-            process = psutil.Process(int(name))
-            if process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (OSError, psutil.Error):
+            if needle not in _read(name, "environ"):
+                continue
+            status = dict(line.split(":\t", 1) for line in _read(name, "status").decode("latin-1").splitlines())
+        except OSError:
             continue
+        if status["Tgid"] == name and not status["State"].startswith("Z"):
+            yield int(name), int(status["PPid"])
+
+
+def marked(token):
+    """Living processes whose environment carries the token of a test."""
+    found = []
+    for pid, _ in _living(token):
+        with contextlib.suppress(psutil.Error):
+            found.append(psutil.Process(pid))
     return found
 
 
@@ -85,7 +98,6 @@ class CopySampler:
 
     def __init__(self, token, program):
         self._token, self._program = token, program
-        self._decided = {}
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.most = 0
@@ -111,25 +123,10 @@ class CopySampler:
     def _copies(self):
         """Without a copy's children: between fork and exec those look like it."""
         copies, parents = set(), {}
-        needle = f"{MARKER}={self._token}".encode()
-        for name in os.listdir("/proc"):
-            if not name.isdigit():
-                continue
-            try:
-                process = psutil.Process(int(name))
-                key = (process.pid, process.create_time())
-                # A command line changes once, at exec: only the final answer is worth remembering.
-                mine = self._decided.get(key)
-                if mine is None:
-                    with open(f"/proc/{name}/environ", "rb") as file:
-                        mine = needle in file.read()
-                    if not mine:
-                        self._decided[key] = False
-                if mine and runs_program(process, self._program) and process.status() != psutil.STATUS_ZOMBIE:
-                    self._decided[key] = True
-                    copies.add(key)
-                    parents[key] = process.ppid()
-            except (OSError, psutil.Error):
-                continue
-        pids = {pid for pid, _ in copies}
-        return {key for key in copies if parents[key] not in pids}
+        for pid, parent in _living(self._token):
+            with contextlib.suppress(psutil.Error):
+                process = psutil.Process(pid)
+                if runs_program(process, self._program):
+                    copies.add((pid, process.create_time()))
+                    parents[pid] = parent
+        return {copy for copy in copies if parents[copy[0]] not in parents}
