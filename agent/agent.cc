@@ -93,7 +93,6 @@ Agent::Agent(Config config, AgentOptions options)
       events_file_(disk_, config_.state_directory / "events.jsonl", kEventsMaxBytes, 1),
       events_(events_file_),
       state_(loop_, disk_, config_.state_directory / "state.json", [this] { changed(); }),
-      sock_diag_(),
       curl_(loop_),
       reaper_(loop_, [this](pid_t pid, const ExitStatus& status,
                             const rusage& usage) { on_reaped(pid, status, usage); }),
@@ -124,7 +123,6 @@ Agent::Agent(Config config, AgentOptions options)
   metrics_url_ = url_of(config_.agent.listen_host, bound_port(listener.get()));
   const char* cgroup = std::getenv("CODEX_AGENT_CGROUP");
   const BackendServices services{loop_,
-                                 sock_diag_,
                                  disk_,
                                  resolver_,
                                  walker_,

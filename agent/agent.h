@@ -10,7 +10,6 @@
 #include "agent/instance_lock.h"
 #include "agent/os/event_loop.h"
 #include "agent/os/reaper.h"
-#include "agent/os/sock_diag.h"
 #include "agent/os/worker.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/event_hook.h"
@@ -69,7 +68,6 @@ class Agent {
   RotatingFile events_file_;
   EventHistory events_;
   StateFile state_;
-  SockDiag sock_diag_;
   CurlMulti curl_;
   Reaper reaper_;
   EventHook event_hook_;

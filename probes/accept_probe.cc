@@ -60,8 +60,8 @@ SocketAddress own_end(int socket, const SocketAddress& server) {
 void AcceptProbe::begin(const SocketAddress& server, TimePoint now) {
   if (socket_ || (began_ && now - *began_ < kPause)) return;
   began_ = now;
-  socket_ =
-      UniqueFd(::socket(server.ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  socket_ = sockets_.network().socket(server.ipv6 ? AF_INET6 : AF_INET,
+                                      SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   // Out of descriptors ourselves: we could not ask, which says nothing about the server.
   if (!socket_) return;
   auto raw = to_raw(server);

@@ -38,6 +38,7 @@ HangObserver::HangObserver(const ProcessId& server, const std::string& address, 
                            std::set<std::uint16_t> database_ports)
     : process_(open_proc(), server.pid),
       main_(process_, server.pid),
+      sockets_(NetworkNamespace::of(server.pid)),
       server_(reachable(address, port)),
       listener_ipv6_(address.find(':') != std::string::npos),
       accept_probe_(sockets_),

@@ -63,6 +63,7 @@ struct HttpExchange::State {
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> easy{curl_easy_init(), curl_easy_cleanup};
   StringList headers, resolve, connect_to;
   std::array<char, CURL_ERROR_SIZE> error_text{};
+  NetworkNamespace network;
   HttpReply reply;
   TimePoint began = Clock::now();
   bool secure = false;
@@ -98,10 +99,10 @@ struct HttpExchange::State {
   static curl_socket_t open_socket(void* data, curlsocktype, curl_sockaddr* address) noexcept {
     auto& self = *static_cast<State*>(data);
     self.dialled = true;
-    const int fd =
-        ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
-    if (fd < 0) self.reply.own_error_number = errno;
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    auto socket = self.network.socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                                      address->protocol);
+    if (!socket) self.reply.own_error_number = errno;
+    return socket ? socket.release() : CURL_SOCKET_BAD;
   }
 
   static CURLcode begin_tls(CURL*, void*, void* data) noexcept {
@@ -138,6 +139,7 @@ struct HttpExchange::State {
 
 void HttpExchange::State::configure(const HttpRequest& request, const HttpExpectation& expectation,
                                     Duration patience) {
+  network = request.network;
   headers = header_list(expectation);
   secure = request.url.starts_with("https:");
   set(CURLOPT_URL, request.url.c_str());

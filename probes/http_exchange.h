@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/os/clock.h"
+#include "agent/os/network_namespace.h"
 #include "probes/curl_multi.h"
 #include "probes/probe.h"
 #include "probes/probe_spec.h"
@@ -25,6 +26,7 @@ struct HttpRequest {
   std::string port;                    ///< of the URL, or the scheme's
   std::vector<std::string> addresses;  ///< numeric addresses of the host; libcurl resolves nothing
   bool elsewhere = false;              ///< connect to `addresses` even where the URL names a number
+  NetworkNamespace network;            ///< in which to connect
 };
 
 /// What came back, so far.

@@ -54,6 +54,7 @@ void HttpProbe::resolve() {
     auto own = find_own_listener(spec_.port, context_);
     if (!own.refusal.empty()) return end({}, Outcome::kFailure, Reason::kRefused, ": " + own.refusal);
     addresses_ = std::move(own.addresses);
+    network_ = std::move(own.network);
     return request();
   }
   if (auto known = resolve_without_network(target_.host)) {
@@ -78,8 +79,8 @@ void HttpProbe::request() {
   const auto hop = parse_http_target(url_);
   if (!hop) throw std::logic_error("the URL of a redirect vanished");
   exchange_ = std::make_unique<HttpExchange>(
-      context_.curl, HttpRequest{url_, hop->host, hop->port, addresses_, spec_.own_listener}, spec_.http,
-      attempt_.allowed() - attempt_.elapsed(), attempt_.guard([this] { answered(); }));
+      context_.curl, HttpRequest{url_, hop->host, hop->port, addresses_, spec_.own_listener, network_},
+      spec_.http, attempt_.allowed() - attempt_.elapsed(), attempt_.guard([this] { answered(); }));
 }
 
 void HttpProbe::answered() {

@@ -47,6 +47,7 @@ class HttpProbe final : public Probe {
   std::string url_;                     ///< of the hop under way
   int hops_ = 0;                        ///< redirects followed
   std::vector<std::string> addresses_;  ///< of the host
+  NetworkNamespace network_;            ///< from which they can be reached
   Errand lookup_, matching_;
   std::optional<HttpReply> matched_;  ///< the reply whose body the regex is looking at
   std::unique_ptr<HttpExchange> exchange_;

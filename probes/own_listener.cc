@@ -46,6 +46,7 @@ OwnListener find_own_listener(std::uint16_t port, const ProbeContext& context) {
     return result;
   }
   result.addresses = reachable_addresses(ours->address);
+  result.network = context.sock_diag.network();
   // The kernel prefers the listener with the more exact address: a stranger there would answer for us.
   const bool hidden = std::any_of(strangers.begin(), strangers.end(), [&](const Listener* listener) {
     return listener->address == result.addresses.front() && listener->address != ours->address;

@@ -12,6 +12,7 @@ namespace codex {
 struct OwnListener {
   std::string refusal;                 ///< "" or why there is none: nothing listens, or a stranger does
   std::vector<std::string> addresses;  ///< numeric, the best first
+  NetworkNamespace network;            ///< from which they can be reached
   std::string holder;                  ///< "pid 4251 (node), accept queue 0 of 511"
 };
 

@@ -65,6 +65,7 @@ void PortProbe::ask_own_listener() {
   if (!own.refusal.empty()) return end(Outcome::kFailure, Reason::kRefused, own.refusal);
   listener_ = std::move(own.holder);
   addresses_.assign(own.addresses.rbegin(), own.addresses.rend());
+  network_ = std::move(own.network);
   attempt_.enter(Phase::kConnect);
   connect_next();
 }
@@ -91,7 +92,7 @@ void PortProbe::connect_next() {
   address_ = std::move(addresses_.back());
   addresses_.pop_back();
   const auto target = numeric_address(address_, spec_.port);
-  socket_ = UniqueFd(::socket(target->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  socket_ = network_.socket(target->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (!socket_) return end(Outcome::kUnknown, Reason::kInternal, trouble_of(errno).text);
   if (::connect(socket_.get(), target->ai_addr, target->ai_addrlen) == 0) return connected();
   if (errno != EINPROGRESS) return failed(errno);

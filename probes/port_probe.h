@@ -39,6 +39,7 @@ class PortProbe final : public Probe {
   ProbeContext context_;
   std::string listener_;                ///< who listens, once known: "pid 4251 (node), accept queue 0 of 511"
   std::vector<std::string> addresses_;  ///< numeric, still to try, the next one last
+  NetworkNamespace network_;            ///< in which to connect
   std::string address_;                 ///< the one being tried
   Errand lookup_;
   UniqueFd socket_;

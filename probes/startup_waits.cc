@@ -52,6 +52,9 @@ std::string StartupWaits::look_at_connections(const std::vector<ProcStat>& membe
 }
 
 std::string StartupWaits::look(const std::vector<ProcStat>& members, TimePoint now) {
+  // Parents come first, so the last one is in the network namespace that one of them may have entered.
+  const auto network = members.empty() ? NetworkNamespace() : NetworkNamespace::of(members.back().pid);
+  if (!(network == sockets_.network())) sockets_ = TcpSockets(network);
   std::string what = look_at_connections(members, now);
   if (what.empty()) what = look_at_youngest(members);
   return what.empty() ? silent_ : what;

@@ -4,10 +4,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "agent/commands/backend_network.h"
 #include "agent/os/display_text.h"
 #include "agent/os/event_loop.h"
 #include "agent/os/process_table.h"
-#include "agent/os/sock_diag.h"
 #include "agent/os/worker.h"
 #include "probes/curl_multi.h"
 #include "probes/make_probe.h"
@@ -21,6 +21,7 @@ using Json = nlohmann::ordered_json;
 struct Check {
   const BackendConfig* backend = nullptr;
   const ProbeSpec* spec = nullptr;
+  SockDiag sock_diag;
   std::unique_ptr<Probe> probe;
   ProbeResult result;
 };
@@ -33,14 +34,15 @@ ListenerHolder anybody(const Listener& listener) {
   return {true, "pid " + std::to_string(stat->pid) + " (" + escape_for_display(stat->comm, 64) + ")"};
 }
 
-void ask_all(std::vector<Check>& checks, const Redactor& redactor) {
+void ask_all(std::vector<Check>& checks, const Config& config) {
   EventLoop loop;
   Worker resolver("resolver", 64);
-  SockDiag sock_diag;
   CurlMulti curl(loop);
   std::size_t open = checks.size();
   for (auto& check : checks) {
-    check.probe = make_probe(*check.spec, ProbeContext{loop, resolver, sock_diag, redactor, curl, anybody});
+    check.sock_diag = sock_diag_for(config, *check.backend);
+    check.probe = make_probe(*check.spec,
+                             ProbeContext{loop, resolver, check.sock_diag, config.redactor, curl, anybody});
     check.probe->start(Clock::now() + check.spec->timeout, [&](const ProbeResult& result) {
       check.result = result;
       if (--open == 0) loop.stop(0);
@@ -105,7 +107,7 @@ int check_command(const Config& config, const std::vector<std::string>& names, b
       check.spec = &spec;
     }
   }
-  ask_all(checks, config.redactor);
+  ask_all(checks, config);
 
   bool good = true;
   Json document{{"schema", 1}, {"backends", Json::array()}};

@@ -4,10 +4,10 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "agent/commands/backend_network.h"
 #include "agent/commands/check_command.h"
 #include "agent/os/display_text.h"
 #include "agent/os/process_table.h"
-#include "agent/os/sock_diag.h"
 #include "agent/supervision/agent_id.h"
 #include "agent/supervision/process_tree.h"
 
@@ -54,12 +54,11 @@ void print_line(const BackendConfig& backend, const Json& listener) {
 int ports_command(const Config& config, const std::vector<std::string>& names, bool json) {
   const auto backends = select_backends(config, names);
   if (backends.empty()) return 2;
-  SockDiag sock_diag;
   Json document{{"schema", 1}, {"ports", Json::array()}};
   for (const auto* backend : backends) {
     if (!backend->port) continue;
     Json entry{{"backend", backend->name}, {"port", *backend->port}, {"listeners", Json::array()}};
-    for (const auto& listener : sock_diag.listeners(*backend->port)) {
+    for (const auto& listener : sock_diag_for(config, *backend).listeners(*backend->port)) {
       entry["listeners"].push_back(
           describe(listener, agent_id(config.state_directory) + "/" + backend->name + "/"));
       if (!json) print_line(*backend, entry["listeners"].back());

@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "agent/commands/backend_network.h"
 #include "agent/commands/check_command.h"
 #include "agent/evidence/js_stack_document.h"
 #include "agent/os/process_table.h"
-#include "agent/os/sock_diag.h"
 #include "agent/supervision/agent_id.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/process_tree.h"
@@ -19,9 +19,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// The process of ours that has the backend's port.
-std::optional<pid_t> server_of(const BackendConfig& backend, const std::string& token_prefix) {
+std::optional<pid_t> server_of(const Config& config, const BackendConfig& backend) {
   if (!backend.port) return std::nullopt;
-  for (const auto& listener : SockDiag().listeners(*backend.port)) {
+  const auto token_prefix = agent_id(config.state_directory) + "/" + backend.name + "/";
+  for (const auto& listener : sock_diag_for(config, backend).listeners(*backend.port)) {
     const auto owner = socket_owner_on_host(listener.inode);
     const auto token = owner ? environment_of(*owner, kTokenVariable) : std::nullopt;
     if (token && token->starts_with(token_prefix)) return owner;
@@ -44,7 +45,7 @@ int stack_command(const Config& config, const std::vector<std::string>& names, b
   Json document{{"schema", 1}, {"stacks", Json::array()}};
   int code = 0;
   for (const auto* backend : backends) {
-    const auto server = server_of(*backend, agent_id(config.state_directory) + "/" + backend->name + "/");
+    const auto server = server_of(config, *backend);
     const JsStack stack = server ? read_js_stack(*server) : JsStack{};
     const std::string trouble = config.redactor.safe(server ? trouble_of(stack) : "no process of it listens");
     if (!trouble.empty()) code = 1;

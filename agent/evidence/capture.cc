@@ -149,7 +149,8 @@ void Capture::look_around() {
     }
     if (process.pid == pid_) own = std::move(descriptors);
   }
-  const SocketEvidence sockets(std::move(owners), request_.port, request_.database_ports);
+  const SocketEvidence sockets(std::move(owners), request_.port, request_.database_ports,
+                               pid_ ? NetworkNamespace::of(*pid_) : NetworkNamespace());
   if (pid_) {
     const std::string directory = "/proc/" + std::to_string(*pid_);
     const auto limits = read_proc_file(AT_FDCWD, (directory + "/limits").c_str());

@@ -44,9 +44,9 @@ std::optional<Duration> wait_of(const TcpSocket& socket, bool incoming) {
 }  // namespace
 
 SocketEvidence::SocketEvidence(std::map<std::uint64_t, int> owners, std::optional<std::uint16_t> port,
-                               std::set<std::uint16_t> database_ports)
+                               std::set<std::uint16_t> database_ports, NetworkNamespace network)
     : owners_(std::move(owners)), port_(port), database_ports_(std::move(database_ports)) {
-  TcpSockets sockets;
+  TcpSockets sockets(std::move(network));
   served_ports_ = sockets.listening_ports([this](std::uint64_t inode) { return owners_.contains(inode); });
   for (const bool ipv6 : {false, true}) {
     sockets.walk(ipv6, TcpSockets::Which::kConnections, [this](const TcpSocket& socket) { add(socket); });

@@ -15,10 +15,10 @@ namespace codex {
 /// The TCP connections of some processes, with who waits for whom.
 class SocketEvidence {
  public:
-  /// Walks the kernel's tables. `owners`: socket inode -> pid, as their descriptors tell; `port`: where they
+  /// Walks the kernel's tables of `network`. `owners`: socket inode -> pid, as their descriptors tell; `port`: where they
   /// listen, for connections that wait to be accepted. Throws std::system_error.
   SocketEvidence(std::map<std::uint64_t, int> owners, std::optional<std::uint16_t> port,
-                 std::set<std::uint16_t> database_ports);
+                 std::set<std::uint16_t> database_ports, NetworkNamespace network = {});
 
   /// {"connections":n,"not_accepted":n,"waiting":{"client":n,...},"shown":[{...}]}: those that wait first,
   /// the longest wait first; at most 200 are shown.

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "agent/os/check.h"
 
@@ -22,9 +23,10 @@ constexpr int kMostWaits = 3;
 constexpr int kPatienceMilliseconds = 5;
 constexpr std::size_t kBufferBytes = 32 * 1024;
 
-UniqueFd open_netlink() {
-  return UniqueFd(check("socket NETLINK_SOCK_DIAG",
-                        ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG)));
+UniqueFd open_netlink(const NetworkNamespace& network) {
+  auto netlink = network.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
+  check("socket NETLINK_SOCK_DIAG", netlink.get());
+  return netlink;
 }
 
 /// Netlink aligns to 4 bytes, our structures may want 8: everything is copied out.
@@ -135,7 +137,8 @@ class Exchange {
 
 }  // namespace
 
-InetDiag::InetDiag() : netlink_(open_netlink()) {}
+InetDiag::InetDiag(NetworkNamespace network)
+    : network_(std::move(network)), netlink_(open_netlink(network_)) {}
 
 bool InetDiag::find(const inet_diag_req_v2& question, const Visit& visit) {
   return ask(question, false, visit);
@@ -146,7 +149,7 @@ bool InetDiag::walk(const inet_diag_req_v2& question, const Visit& visit) {
 }
 
 bool InetDiag::ask(const inet_diag_req_v2& question, bool dump, const Visit& visit) {
-  if (!netlink_) netlink_ = open_netlink();
+  if (!netlink_) netlink_ = open_netlink(network_);
   try {
     Exchange exchange(netlink_.get(), ++sequence_, dump, visit);
     exchange.send(question);

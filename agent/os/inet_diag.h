@@ -4,6 +4,7 @@
 #include <functional>
 #include <string_view>
 
+#include "agent/os/network_namespace.h"
 #include "agent/os/unique_fd.h"
 
 struct inet_diag_msg;
@@ -16,7 +17,9 @@ namespace codex {
 /// std::system_error when it cannot be asked, and is usable again afterwards. One thread.
 class InetDiag {
  public:
-  InetDiag();
+  /// Asks about the sockets of `network`.
+  explicit InetDiag(NetworkNamespace network = {});
+  [[nodiscard]] const NetworkNamespace& network() const { return network_; }
 
   /// `attributes`: the netlink attributes behind the message, 4-byte aligned.
   using Visit = std::function<void(const inet_diag_msg& message, std::string_view attributes)>;
@@ -32,6 +35,7 @@ class InetDiag {
  private:
   bool ask(const inet_diag_req_v2& question, bool dump, const Visit& visit);
 
+  NetworkNamespace network_;
   UniqueFd netlink_;
   std::uint32_t sequence_ = 0;
 };

@@ -23,6 +23,11 @@ struct Listener {
 /// (TCPF_LISTEN), so its cost does not grow with the number of connections. Loop thread.
 class SockDiag {
  public:
+  /// From now on asks in `network`. Throws std::system_error, and asks where it did, if that may not be
+  /// entered.
+  void enter(const NetworkNamespace& network) { diag_ = InetDiag(network); }
+  [[nodiscard]] const NetworkNamespace& network() const { return diag_.network(); }
+
   /// All listeners on `port`, IPv4 and IPv6. Throws std::system_error when the kernel cannot be asked.
   std::vector<Listener> listeners(std::uint16_t port);
 

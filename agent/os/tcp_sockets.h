@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "agent/os/clock.h"
 #include "agent/os/inet_diag.h"
@@ -42,6 +43,10 @@ struct TcpSocket {
 /// std::system_error when the kernel cannot be asked.
 class TcpSockets {
  public:
+  /// Asks about the sockets of `network`.
+  explicit TcpSockets(NetworkNamespace network = {}) : diag_(std::move(network)) {}
+  [[nodiscard]] const NetworkNamespace& network() const { return diag_.network(); }
+
   /// A listening socket's accept queue; nullopt if nobody listens at this very address. About 1 us.
   std::optional<std::uint32_t> accept_queue(const SocketAddress& local);
 

@@ -59,7 +59,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
              },
              [this](const SpawnError& error) { spawn_failed(error); },
              [this](const ExitStatus& status) { exited(status); }}),
-      stopper_(services.loop, tree_, services.sock_diag, config.port,
+      stopper_(services.loop, tree_, sock_diag_, config.port,
                {[this](bool port_free) {
                   if (port_free) port_seen_free_ = services_.loop.now();
                   handle({EventType::kTreeEmpty});
@@ -70,7 +70,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
       sampler_(config.collect_pss),
       prober_(
           config.probes,
-          ProbeContext{services.loop, services.resolver, services.sock_diag, services.redactor, services.curl,
+          ProbeContext{services.loop, services.resolver, sock_diag_, services.redactor, services.curl,
                        [this](const Listener& listener) {
                          return port_ ? port_->holder_of(listener) : ListenerHolder{};
                        }},
@@ -110,7 +110,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
     record_.restore(earlier->history);
     lifecycle_.budget().restore(earlier->budget);
   }
-  if (config_.port) port_.emplace(*config_.port, services_.sock_diag, tree_, services_.redactor);
+  if (config_.port) port_.emplace(*config_.port, sock_diag_, tree_, services_.redactor);
   if (tree_.find_leftovers()) {
     services_.log.warning(LogLine("leftovers_found")
                               .kv("backend", config_.name)

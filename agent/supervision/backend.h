@@ -38,7 +38,6 @@ namespace codex {
 /// What all backends of one agent share; everything outlives them.
 struct BackendServices {
   EventLoop& loop;
-  SockDiag& sock_diag;
   Worker& disk;
   Worker& resolver;
   Worker& walker;  ///< for walks through a project's directories, which may take long
@@ -157,6 +156,7 @@ class Backend {
   BackendRecord record_;
   RecentHistory recent_;
   Lifecycle lifecycle_;
+  SockDiag sock_diag_;
   ProcessTree tree_;
   TreeStopper stopper_;
   std::optional<PortWatch> port_;

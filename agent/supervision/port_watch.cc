@@ -30,6 +30,12 @@ PortWatch::PortWatch(std::uint16_t port, SockDiag& sock_diag, ProcessTree& tree,
   last_.number = port;
 }
 
+std::vector<pid_t> PortWatch::member_pids() const {
+  std::vector<pid_t> pids;
+  for (const auto& member : tree_.members()) pids.push_back(member.pid);
+  return pids;
+}
+
 const PortWatch::Holder& PortWatch::find(const Listener& listener) {
   if (cache_.inode == listener.inode && cache_.process &&
       identify_process(cache_.process->pid) == cache_.process) {
@@ -37,9 +43,7 @@ const PortWatch::Holder& PortWatch::find(const Listener& listener) {
   }
   cache_ = Holder{};
   cache_.inode = listener.inode;
-  std::vector<pid_t> pids;
-  for (const auto& member : tree_.members()) pids.push_back(member.pid);
-  auto owner = socket_owner(listener.inode, pids);
+  auto owner = socket_owner(listener.inode, member_pids());
   cache_.ours = owner.has_value();
   if (!owner) owner = socket_owner_on_host(listener.inode);
   if (!owner) return cache_;
@@ -54,7 +58,7 @@ ListenerHolder PortWatch::holder_of(const Listener& listener) {
   return {holder.ours, "pid " + std::to_string(holder.process->pid) + " (" + holder.command + ")"};
 }
 
-const PortSnapshot& PortWatch::look() {
+PortSnapshot PortWatch::look_here() {
   const auto listeners = sock_diag_.listeners(port_);
   PortSnapshot port;
   port.number = port_;
@@ -70,6 +74,26 @@ const PortSnapshot& PortWatch::look() {
     if (!holder.ours) continue;
     server_ = holder.process;
     server_address_ = listener.address;
+  }
+  return port;
+}
+
+const PortSnapshot& PortWatch::look() {
+  auto port = look_here();
+  if (!port.ours) {
+    for (const auto& network : NetworkNamespace::others(member_pids())) {
+      try {
+        sock_diag_.enter(network);
+      } catch (const std::system_error&) {  // describe_absence() tells
+        continue;
+      }
+      port = look_here();
+      if (port.ours) break;
+    }
+  }
+  if (!port.ours && !sock_diag_.network().is_own()) {
+    sock_diag_.enter({});
+    port = look_here();
   }
   last_ = port;
   return last_;
@@ -94,15 +118,27 @@ std::string PortWatch::describe_absence() const {
   const std::string port = "port " + std::to_string(port_);
   if (last_.listening) return port + " is held by another process";
   std::string instead;
-  try {
-    const auto inodes = socket_inodes_of(tree_.members());
-    const auto ours = [&](std::uint64_t inode) { return inodes.contains(inode); };
-    for (const auto other : TcpSockets().listening_ports(ours))
-      instead += (instead.empty() ? "" : ", ") + std::to_string(other);
-  } catch (const std::system_error&) {  // Then it is not told.
+  bool hidden = false;
+  auto networks = NetworkNamespace::others(member_pids());
+  networks.emplace_back();
+  const auto inodes = socket_inodes_of(tree_.members());
+  const auto ours = [&](std::uint64_t inode) { return inodes.contains(inode); };
+  for (const auto& network : networks) {
+    try {
+      for (const auto other : TcpSockets(network).listening_ports(ours))
+        instead += (instead.empty() ? "" : ", ") + std::to_string(other);
+    } catch (const std::system_error&) {
+      hidden = hidden || !network.is_own();
+    }
   }
-  if (instead.empty()) return "nothing listens on " + port;
-  return "nothing listens on " + port + "; the backend listens on port " + instead + " instead";
+  std::string text = "nothing listens on " + port;
+  if (!instead.empty()) text += "; the backend listens on port " + instead + " instead";
+  if (hidden) {
+    text +=
+        "; some of its processes are in another network namespace, into which only an agent with "
+        "CAP_SYS_ADMIN can look: run it as root, or start the backend without that namespace";
+  }
+  return text;
 }
 
 }  // namespace codex

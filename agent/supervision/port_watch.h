@@ -16,10 +16,13 @@ namespace codex {
 /// Who listens on a backend's port: one of its own processes, or a stranger. Loop thread.
 class PortWatch {
  public:
+  /// `sock_diag`: the backend's own, which is led to the network namespace it listens in.
   PortWatch(std::uint16_t port, SockDiag& sock_diag, ProcessTree& tree, const Redactor& redactor);
 
   /// Asks the kernel now: 20 us, plus a look through the tree's descriptors when the socket is a new one.
-  /// Throws std::system_error when the kernel cannot be asked; the last answer is kept.
+  /// What is not found in the network namespace asked last is looked for in those of the tree's processes,
+  /// and then in our own; `sock_diag` stays where the tree listens. Throws std::system_error when the kernel
+  /// cannot be asked; the last answer is kept.
   const PortSnapshot& look();
   [[nodiscard]] const PortSnapshot& last() const { return last_; }
 
@@ -48,6 +51,8 @@ class PortWatch {
     bool ours = false;
   };
   const Holder& find(const Listener& listener);
+  PortSnapshot look_here();
+  [[nodiscard]] std::vector<pid_t> member_pids() const;
 
   std::uint16_t port_;
   SockDiag& sock_diag_;

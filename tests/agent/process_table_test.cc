@@ -19,43 +19,12 @@
 
 #include "agent/os/check.h"
 #include "agent/os/unique_fd.h"
+#include "tests/support/forked_child.h"
 
 namespace codex {
 namespace {
 
 constexpr pid_t kNobody = 1'999'999'999;  // above PID_MAX_LIMIT
-
-/// A child of this test, killed and reaped at the end.
-class Child {
- public:
-  explicit Child(pid_t pid) : pid_(pid) {}
-  Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, 0)) {}
-  Child& operator=(Child&&) = delete;
-  ~Child() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    reap();
-  }
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  /// Waits until it is a zombie, without reaping it.
-  void await_exit() const {
-    siginfo_t info{};
-    check("waitid", ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT));
-  }
-  void reap() { check("waitpid", ::waitpid(std::exchange(pid_, 0), nullptr, 0)); }
-
- private:
-  pid_t pid_;
-};
-
-Child fork_child(const std::function<void()>& body) {
-  const pid_t pid = check("fork", ::fork());
-  if (pid == 0) {
-    body();
-    ::_exit(0);
-  }
-  return Child(pid);
-}
 
 std::string file_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -85,26 +54,6 @@ Child spawn_sleeper(std::vector<std::string> environment) {
   }
   return child;
 }
-
-struct Pipe {
-  Pipe() {
-    int fds[2];
-    check("pipe2", ::pipe2(fds, O_CLOEXEC));
-    read_end.reset(fds[0]);
-    write_end.reset(fds[1]);
-  }
-  template <typename T>
-  T receive() {
-    T value{};
-    if (::read(read_end.get(), &value, sizeof value) != sizeof value) throw_errno("read from child");
-    return value;
-  }
-  template <typename T>
-  void send(const T& value) {
-    if (::write(write_end.get(), &value, sizeof value) != sizeof value) ::_exit(1);
-  }
-  UniqueFd read_end, write_end;
-};
 
 bool contains(const std::vector<pid_t>& pids, pid_t pid) {
   return std::find(pids.begin(), pids.end(), pid) != pids.end();

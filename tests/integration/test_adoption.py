@@ -81,5 +81,5 @@ def test_a_backend_that_was_told_to_end_is_not_taken_over(agent):
     agent.start()
     after = agent.backend()
     assert after["state"] == "running"
-    assert after["pid"] != before["pid"]
+    assert after["generation"] == before["generation"] + 1
     agent.journal.check_no_overlap()

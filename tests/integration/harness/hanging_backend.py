@@ -8,14 +8,14 @@ PATIENT = "failure_threshold = 100\n"  # the http probe restarts for nothing
 REPORT_ONLY = PATIENT + '[backend.app.hang]\naction = "report"\n'
 
 
-def start_hanging_backend(agent, extra="", *arguments, program=""):
-    """The zoo as app.js of the agent's project, with `program` at its end. Its http probe is slow to fail: `extra` is
-    configuration that follows that probe's table."""
+def start_hanging_backend(agent, extra="", *arguments, program="", wrapper=()):
+    """The zoo as app.js of the agent's project, with `program` at its end, run by `wrapper`. Its http probe is slow to
+    fail: `extra` is configuration that follows that probe's table."""
     zoo = (PROGRAMS / "zoo.js").read_text(encoding="utf-8")
     (agent.directory / "app.js").write_text(zoo + program, encoding="utf-8")
     os.mkfifo(agent.directory / "fifo")
     agent.environment["FIFO"] = "fifo"
-    agent.configure(["node", "app.js", agent.port, *arguments], 'timeout = "5s"\n' + extra, period="5s")
+    agent.configure([*wrapper, "node", "app.js", agent.port, *arguments], 'timeout = "5s"\n' + extra, period="5s")
     agent.start()
 
 
