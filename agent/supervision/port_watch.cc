@@ -10,6 +10,9 @@ namespace codex {
 
 namespace {
 
+/// To ask all processes of the tree where they are costs 0.4 ms, and a start asks for its port every 5 ms.
+constexpr Duration kElsewherePeriod = std::chrono::milliseconds(100);
+
 /// "12:03" today, "2026-11-21 12:03" before; local time, as the operator's clock shows it.
 std::string since(WallTime started) {
   const std::time_t then = std::chrono::system_clock::to_time_t(started);
@@ -80,7 +83,8 @@ PortSnapshot PortWatch::look_here() {
 
 const PortSnapshot& PortWatch::look() {
   auto port = look_here();
-  if (!port.ours) {
+  if (!port.ours && Clock::now() - looked_elsewhere_at_ >= kElsewherePeriod) {
+    looked_elsewhere_at_ = Clock::now();
     for (const auto& network : NetworkNamespace::others(member_pids())) {
       try {
         sock_diag_.enter(network);

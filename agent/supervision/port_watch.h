@@ -21,8 +21,8 @@ class PortWatch {
 
   /// Asks the kernel now: 20 us, plus a look through the tree's descriptors when the socket is a new one.
   /// What is not found in the network namespace asked last is looked for in those of the tree's processes,
-  /// and then in our own; `sock_diag` stays where the tree listens. Throws std::system_error when the kernel
-  /// cannot be asked; the last answer is kept.
+  /// ten times a second at most, and in our own; `sock_diag` stays where the tree listens. Throws
+  /// std::system_error when the kernel cannot be asked; the last answer is kept.
   const PortSnapshot& look();
   [[nodiscard]] const PortSnapshot& last() const { return last_; }
 
@@ -60,6 +60,7 @@ class PortWatch {
   const Redactor& redactor_;
   Holder cache_;
   PortSnapshot last_;
+  TimePoint looked_elsewhere_at_{};
   std::optional<ProcessId> server_;
   std::string server_address_;
 };
