@@ -15,8 +15,8 @@ namespace codex {
 /// The TCP connections of some processes, with who waits for whom.
 class SocketEvidence {
  public:
-  /// Walks the kernel's tables of `network`. `owners`: socket inode -> pid, as their descriptors tell; `port`: where they
-  /// listen, for connections that wait to be accepted. Throws std::system_error.
+  /// Walks the kernel's tables of `network`. `owners`: socket inode -> pid, as their descriptors tell;
+  /// `port`: where they listen, for connections that wait to be accepted. Throws std::system_error.
   SocketEvidence(std::map<std::uint64_t, int> owners, std::optional<std::uint16_t> port,
                  std::set<std::uint16_t> database_ports, NetworkNamespace network = {});
 

@@ -15,7 +15,7 @@ namespace codex {
 /// throw std::system_error only when this process itself lacks descriptors or memory for the look.
 /// Costs 2-5 us a process (a stat read); call from the loop.
 
-/// Identity of a live process; nullopt if it is gone or a zombie, or if the number is that of one of its threads.
+/// Identity of a live process; nullopt if it is gone or a zombie, or if the number is a mere thread's.
 std::optional<ProcessId> identify_process(pid_t pid);
 
 /// stat of a live or zombie process.

@@ -68,20 +68,19 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
       output_file_(services.disk, config.output_file, config.output_max_bytes, config.output_keep),
       output_(services.loop, services.redactor, output_file_, services.state_directory, config.name),
       sampler_(config.collect_pss),
-      prober_(
-          config.probes,
-          ProbeContext{services.loop, services.resolver, sock_diag_, services.redactor, services.curl,
-                       [this](const Listener& listener) {
-                         return port_ ? port_->holder_of(listener) : ListenerHolder{};
-                       }},
-          {[this](std::size_t index) { probe_asked(index); },
-           [this](std::size_t index) {
-             probe_answered(index);
-             note_answer(index);
-             follow_startup();
-             follow_health();
-             follow_awaited();
-           }}),
+      prober_(config.probes,
+              ProbeContext{services.loop, services.resolver, sock_diag_, services.redactor, services.curl,
+                           [this](const Listener& listener) {
+                             return port_ ? port_->holder_of(listener) : ListenerHolder{};
+                           }},
+              {[this](std::size_t index) { probe_asked(index); },
+               [this](std::size_t index) {
+                 probe_answered(index);
+                 note_answer(index);
+                 follow_startup();
+                 follow_health();
+                 follow_awaited();
+               }}),
       memory_(config.memory_limit_bytes),
       reconnect_(config.restart.reconnect_timeout),
       server_(services.loop, [this] { look_for_idle_wrapper(); }),
