@@ -35,10 +35,10 @@ int open_proc() {
 }  // namespace
 
 HangObserver::HangObserver(const ProcessId& server, const std::string& address, std::uint16_t port,
-                           std::set<std::uint16_t> database_ports)
+                           std::set<std::uint16_t> database_ports, NetworkNamespace network)
     : process_(open_proc(), server.pid),
       main_(process_, server.pid),
-      sockets_(NetworkNamespace::of(server.pid)),
+      sockets_(std::move(network)),
       server_(reachable(address, port)),
       listener_ipv6_(address.find(':') != std::string::npos),
       accept_probe_(sockets_),

@@ -29,10 +29,10 @@ struct HangDepth {
 /// descriptors belong to that process; when it ends, so does the view. Loop thread.
 class HangObserver {
  public:
-  /// `server`: who listens on `port`, at `address` as the kernel tells it ("::", "0.0.0.0", "127.0.0.1").
+  /// `server`: who listens on `port` of `network`, at `address` as the kernel tells it ("::", "127.0.0.1").
   /// Throws std::system_error if the kernel cannot be asked for sockets.
   HangObserver(const ProcessId& server, const std::string& address, std::uint16_t port,
-               std::set<std::uint16_t> database_ports);
+               std::set<std::uint16_t> database_ports, NetworkNamespace network = {});
 
   HangObservation look(const HangDepth& depth, TimePoint now);
 

@@ -23,8 +23,7 @@ bool is_redirect(int status) {
 HttpProbe::HttpProbe(const ProbeSpec& spec, const ProbeContext& context)
     : spec_(spec),
       context_(context),
-      attempt_(context.loop, "http probe",
-               {[this] { ask(); }, [this] { expire(); }, [this] { exchange_.reset(); }}) {
+      attempt_(context.loop, "http probe", {[this] { ask(); }, [this] { expire(); }, [this] { release(); }}) {
   if (const auto target = parse_http_target(spec_.url.reveal())) {
     target_ = *target;
   } else {
@@ -158,6 +157,12 @@ void HttpProbe::expire() {
   }
   if (lookup_.starved()) return attempt_.give_up("the agent's resolver is busy");
   end({}, Outcome::kFailure, Reason::kTimeout, ": name not resolved within " + in_words(attempt_.allowed()));
+}
+
+/// A handle kept would keep the network namespace of a stopped backend, and all devices in it.
+void HttpProbe::release() {
+  exchange_.reset();
+  network_ = {};
 }
 
 void HttpProbe::end(const HttpReply& reply, Outcome outcome, Reason reason, const std::string& what) {

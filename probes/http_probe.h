@@ -37,6 +37,7 @@ class HttpProbe final : public Probe {
   void judge_body(const HttpReply& reply);
   void match_regex(const HttpReply& reply);
   void expire();
+  void release();
   void end(const HttpReply& reply, Outcome outcome, Reason reason, const std::string& what);
 
   ProbeSpec spec_;

@@ -52,6 +52,7 @@ OwnListener find_own_listener(std::uint16_t port, const ProbeContext& context) {
     return listener->address == result.addresses.front() && listener->address != ours->address;
   });
   if (hidden) result.refusal = stranger_holds + " (" + with_port(result.addresses.front(), port) + ")";
+  if (!result.network.is_own()) result.holder += ", in another network namespace";
   result.holder +=
       ", accept queue " + std::to_string(ours->accept_queue) + " of " + std::to_string(ours->backlog);
   return result;

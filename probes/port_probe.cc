@@ -122,7 +122,8 @@ void PortProbe::connected() {
 void PortProbe::failed(int error) {
   socket_.reset();
   if (!addresses_.empty()) return connect_next();
-  const auto trouble = trouble_of(error);
+  auto trouble = trouble_of(error);
+  if (error == ENETUNREACH && !network_.is_own()) trouble.text += " (is its loopback up? ip link set lo up)";
   end(trouble.outcome, trouble.reason, listener_.empty() ? trouble.text : trouble.text + ": " + listener_);
 }
 
@@ -139,6 +140,7 @@ void PortProbe::expire() {
 void PortProbe::release() {
   watch_.reset();
   socket_.reset();
+  network_ = {};  // kept, it would keep the namespace of a stopped backend, and all devices in it
 }
 
 void PortProbe::end(Outcome outcome, Reason reason, const std::string& what) {

@@ -30,21 +30,35 @@ std::string look_at_youngest(const std::vector<ProcStat>& members) {
   return escape_for_display(youngest->comm, 32) + ", which is in " + describe_wait(main);
 }
 
+/// Those of our network namespace and of each that `members` are in and we may enter.
+std::vector<TcpSockets> tables_of(const std::vector<ProcStat>& members) {
+  std::vector<pid_t> pids;
+  for (const auto& member : members) pids.push_back(member.pid);
+  std::vector<TcpSockets> tables(1);
+  for (const auto& network : NetworkNamespace::others(pids)) {
+    if (network.may_enter()) tables.emplace_back(network);
+  }
+  return tables;
+}
+
 }  // namespace
 
 std::string StartupWaits::look_at_connections(const std::vector<ProcStat>& members, TimePoint now) {
   const auto inodes = socket_inodes_of(members);
   const auto owned = [&inodes](std::uint64_t inode) { return inodes.contains(inode); };
-  const auto served = sockets_.listening_ports(owned);
+  auto tables = tables_of(members);
+  std::set<std::uint16_t> served;
+  for (auto& table : tables) served.merge(table.listening_ports(owned));
   waits_.begin_look(now, served);
   silent_.clear();
-  for (const bool ipv6 : {false, true}) {
-    sockets_.walk(ipv6, TcpSockets::Which::kConnections, [&](const TcpSocket& socket) {
-      waits_.see(socket, inodes);
-      const bool silent = socket.state == TCP_ESTABLISHED && socket.bytes_sent == 0 &&
-                          socket.bytes_received == 0 && !served.contains(socket.local.port);
-      if (silent && owned(socket.inode)) silent_ = socket.remote.text();
-    });
+  const auto visit = [&](const TcpSocket& socket) {
+    waits_.see(socket, inodes);
+    const bool silent = socket.state == TCP_ESTABLISHED && socket.bytes_sent == 0 &&
+                        socket.bytes_received == 0 && !served.contains(socket.local.port);
+    if (silent && owned(socket.inode)) silent_ = socket.remote.text();
+  };
+  for (auto& table : tables) {
+    for (const bool ipv6 : {false, true}) table.walk(ipv6, TcpSockets::Which::kConnections, visit);
   }
   const auto view = waits_.finish_look(true);
   if (view.database.waiting > 0) return "the database at " + view.database_address;
@@ -52,9 +66,6 @@ std::string StartupWaits::look_at_connections(const std::vector<ProcStat>& membe
 }
 
 std::string StartupWaits::look(const std::vector<ProcStat>& members, TimePoint now) {
-  // Parents come first, so the last one is in the network namespace that one of them may have entered.
-  const auto network = members.empty() ? NetworkNamespace() : NetworkNamespace::of(members.back().pid);
-  if (!(network == sockets_.network())) sockets_ = TcpSockets(network);
   std::string what = look_at_connections(members, now);
   if (what.empty()) what = look_at_youngest(members);
   return what.empty() ? silent_ : what;

@@ -24,7 +24,6 @@ class StartupWaits {
   std::string silent_;  ///< address of a server that it has connected to, and neither has said a word
   std::string look_at_connections(const std::vector<ProcStat>& members, TimePoint now);
 
-  TcpSockets sockets_;
   RequestWaits waits_;
 };
 

@@ -1,6 +1,6 @@
 #include "agent/commands/backend_network.h"
 
-#include <system_error>
+#include <vector>
 
 #include "agent/os/process_table.h"
 #include "agent/supervision/agent_id.h"
@@ -8,22 +8,23 @@
 
 namespace codex {
 
+std::string token_prefix(const Config& config, const BackendConfig& backend) {
+  return agent_id(config.state_directory) + "/" + backend.name + "/";
+}
+
 SockDiag sock_diag_for(const Config& config, const BackendConfig& backend) {
-  SockDiag sock_diag;
-  if (!backend.port || !sock_diag.listeners(*backend.port).empty()) return sock_diag;
+  if (!backend.port) return SockDiag();
   std::vector<pid_t> pids;
-  const std::string prefix = agent_id(config.state_directory) + "/" + backend.name + "/";
-  for (const auto& process : find_processes_by_environment(kTokenVariable, prefix))
+  for (const auto& process : find_processes_by_environment(kTokenVariable, token_prefix(config, backend)))
     pids.push_back(process.pid);
   for (const auto& network : NetworkNamespace::others(pids)) {
-    try {
-      sock_diag.enter(network);
-    } catch (const std::system_error&) {  // not for us: as if nobody were there
-      continue;
+    if (!network.may_enter()) continue;
+    SockDiag there(network);
+    for (const auto& listener : there.listeners(*backend.port)) {
+      if (socket_owner(listener.inode, pids)) return there;
     }
-    if (!sock_diag.listeners(*backend.port).empty()) return sock_diag;
   }
-  return {};
+  return SockDiag();
 }
 
 }  // namespace codex

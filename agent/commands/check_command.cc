@@ -1,6 +1,7 @@
 #include "agent/commands/check_command.h"
 
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -21,7 +22,6 @@ using Json = nlohmann::ordered_json;
 struct Check {
   const BackendConfig* backend = nullptr;
   const ProbeSpec* spec = nullptr;
-  SockDiag sock_diag;
   std::unique_ptr<Probe> probe;
   ProbeResult result;
 };
@@ -38,11 +38,16 @@ void ask_all(std::vector<Check>& checks, const Config& config) {
   EventLoop loop;
   Worker resolver("resolver", 64);
   CurlMulti curl(loop);
+  // Before the first question: to find them takes time, which is no probe's.
+  std::map<const BackendConfig*, SockDiag> sock_diags;
+  for (const auto& check : checks) {
+    if (!sock_diags.contains(check.backend))
+      sock_diags.emplace(check.backend, sock_diag_for(config, *check.backend));
+  }
   std::size_t open = checks.size();
   for (auto& check : checks) {
-    check.sock_diag = sock_diag_for(config, *check.backend);
-    check.probe = make_probe(*check.spec,
-                             ProbeContext{loop, resolver, check.sock_diag, config.redactor, curl, anybody});
+    check.probe = make_probe(*check.spec, ProbeContext{loop, resolver, sock_diags.at(check.backend),
+                                                       config.redactor, curl, anybody});
     check.probe->start(Clock::now() + check.spec->timeout, [&](const ProbeResult& result) {
       check.result = result;
       if (--open == 0) loop.stop(0);

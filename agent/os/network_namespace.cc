@@ -40,8 +40,7 @@ NetworkNamespace NetworkNamespace::open(pid_t pid) {
 
 NetworkNamespace NetworkNamespace::of(pid_t pid) {
   auto network = open(pid);
-  if (network.is_own() || network.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) return network;
-  return {};
+  return network.may_enter() ? network : NetworkNamespace();
 }
 
 std::vector<NetworkNamespace> NetworkNamespace::others(const std::vector<pid_t>& pids) {
@@ -52,6 +51,10 @@ std::vector<NetworkNamespace> NetworkNamespace::others(const std::vector<pid_t>&
     found.push_back(std::move(network));
   }
   return found;
+}
+
+bool NetworkNamespace::may_enter() const noexcept {
+  return is_own() || socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) || errno != EPERM;
 }
 
 UniqueFd NetworkNamespace::socket(int domain, int type, int protocol) const noexcept {

@@ -24,6 +24,9 @@ class NetworkNamespace {
 
   [[nodiscard]] bool is_own() const { return !handle_; }
 
+  /// Whether we are allowed to make sockets there. Costs one.
+  [[nodiscard]] bool may_enter() const noexcept;
+
   /// socket(2), made there; empty with errno set if it cannot be. In another namespace than our own it needs
   /// CAP_SYS_ADMIN (setns(2)) and takes about 0.1 ms: the thread that enters it lives only for that, because
   /// one that could not come back would be lost to us.

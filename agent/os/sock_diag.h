@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/os/inet_diag.h"
@@ -23,9 +24,8 @@ struct Listener {
 /// (TCPF_LISTEN), so its cost does not grow with the number of connections. Loop thread.
 class SockDiag {
  public:
-  /// From now on asks in `network`. Throws std::system_error, and asks where it did, if that may not be
-  /// entered.
-  void enter(const NetworkNamespace& network) { diag_ = InetDiag(network); }
+  /// Asks about the sockets of `network`. Throws std::system_error if that may not be entered.
+  explicit SockDiag(NetworkNamespace network = {}) : diag_(std::move(network)) {}
   [[nodiscard]] const NetworkNamespace& network() const { return diag_.network(); }
 
   /// All listeners on `port`, IPv4 and IPv6. Throws std::system_error when the kernel cannot be asked.

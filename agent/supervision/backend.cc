@@ -243,11 +243,20 @@ void Backend::carry_out(const Action& action) {
 /// before the first signal goes out. A restart has no such haste; should we die in it, it is a start for the
 /// next agent.
 void Backend::begin_stop() {
-  if (lifecycle_.desired_running()) return stopper_.stop(config_.stop_signal);
+  if (lifecycle_.desired_running()) return stop_tree();
   save_state();
   services_.state.when_saved([this] {
-    if (lifecycle_.state() == State::kStopping) stopper_.stop(config_.stop_signal);
+    if (lifecycle_.state() == State::kStopping) stop_tree();
   });
+}
+
+void Backend::stop_tree() {
+  try {
+    if (port_) port_->look();  // The stopper asks in the network namespace where the tree listens.
+  } catch (const std::system_error& e) {
+    services_.log.warning(LogLine("port_unknown").kv("backend", config_.name).kv("error", e.what()).str());
+  }
+  stopper_.stop(config_.stop_signal);
 }
 
 void Backend::kill_tree() {

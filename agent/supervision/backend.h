@@ -107,6 +107,7 @@ class Backend {
   void follow_health();
   void begin_start(bool resumed);
   void begin_stop();
+  void stop_tree();
   void begin_generation();
   void spawn_failed(const SpawnError& error);
   void save_state();

@@ -71,7 +71,8 @@ std::optional<std::uint16_t> Backend::own_database_port() const {
 /// The process that has the port now is the one whose progress counts.
 void Backend::follow_server() {
   if (const auto server = port_->server())
-    hang_watch_.watch(*server, port_->server_address(), *config_.port, own_database_port());
+    hang_watch_.watch(*server, port_->server_address(), *config_.port, own_database_port(),
+                      port_->server_network());
 }
 
 void Backend::probe_asked(std::size_t index) {

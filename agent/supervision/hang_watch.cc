@@ -61,7 +61,7 @@ void HangWatch::watch_start(std::optional<std::uint16_t> database_port, Duration
 }
 
 void HangWatch::watch(const ProcessId& server, const std::string& address, std::uint16_t port,
-                      std::optional<std::uint16_t> database_port) {
+                      std::optional<std::uint16_t> database_port, NetworkNamespace network) {
   if (server_ == server && observer_) return;
   const TimePoint now = loop_.now();
   if (started_) detector_.learn_start(now - *started_);
@@ -70,7 +70,8 @@ void HangWatch::watch(const ProcessId& server, const std::string& address, std::
   detector_.forget();
   policy_.on_new_process();
   start_waits_.reset();
-  observer_ = std::make_unique<HangObserver>(server, address, port, database_ports(database_port));
+  observer_ = std::make_unique<HangObserver>(server, address, port, database_ports(database_port),
+                                             std::move(network));
   server_ = server;
   host_slept();
   timer_.arm_after(kPeriod);

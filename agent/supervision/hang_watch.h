@@ -44,9 +44,10 @@ class HangWatch {
   /// `database_port` as in watch().
   void watch_start(std::optional<std::uint16_t> database_port, Duration time_limit);
 
-  /// `server` listens now; `address` as in Listener. The same process again changes nothing.
+  /// `server` listens now; `address` as in Listener, `network`: where that is. The same process again changes
+  /// nothing.
   void watch(const ProcessId& server, const std::string& address, std::uint16_t port,
-             std::optional<std::uint16_t> database_port);
+             std::optional<std::uint16_t> database_port, NetworkNamespace network = {});
 
   /// The backend is on its way down. Ends a hang that was told of, by over().
   void stop();

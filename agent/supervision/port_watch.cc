@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
+#include <utility>
 
 #include "agent/os/tcp_sockets.h"
 #include "probes/process_directory.h"
@@ -61,12 +63,12 @@ ListenerHolder PortWatch::holder_of(const Listener& listener) {
   return {holder.ours, "pid " + std::to_string(holder.process->pid) + " (" + holder.command + ")"};
 }
 
-PortSnapshot PortWatch::look_here() {
-  const auto listeners = sock_diag_.listeners(port_);
-  PortSnapshot port;
+PortWatch::Sighting PortWatch::look_in(SockDiag& sock_diag) {
+  const auto listeners = sock_diag.listeners(port_);
+  Sighting seen;
+  auto& port = seen.port;
   port.number = port_;
   port.listening = !listeners.empty();
-  server_.reset();
   for (const auto& listener : listeners) {
     const auto& holder = find(listener);
     port.accept_queue = port.accept_queue.value_or(0) + listener.accept_queue;
@@ -75,31 +77,38 @@ PortSnapshot PortWatch::look_here() {
     port.owner_pid = holder.process ? std::optional<int>(holder.process->pid) : std::nullopt;
     port.owner_command = holder.command;
     if (!holder.ours) continue;
-    server_ = holder.process;
-    server_address_ = listener.address;
+    seen.server = holder.process;
+    seen.address = listener.address;
   }
-  return port;
+  return seen;
+}
+
+void PortWatch::look_elsewhere(Sighting& seen) {
+  auto networks = NetworkNamespace::others(member_pids());
+  networks.emplace_back();
+  const auto& here = sock_diag_.network();
+  const bool nobody_here = std::find(networks.begin(), networks.end(), here) == networks.end();
+  for (const auto& network : networks) {
+    if (network == here || !network.may_enter()) continue;  // describe_absence() tells
+    SockDiag there(network);
+    auto seen_there = look_in(there);
+    if (!seen_there.port.ours && !(network.is_own() && nobody_here)) continue;
+    seen = std::move(seen_there);
+    sock_diag_ = std::move(there);
+    return;
+  }
 }
 
 const PortSnapshot& PortWatch::look() {
-  auto port = look_here();
-  if (!port.ours && Clock::now() - looked_elsewhere_at_ >= kElsewherePeriod) {
+  auto seen = look_in(sock_diag_);
+  const bool away = !sock_diag_.network().is_own();  // Nobody may be left there: then it is let go at once.
+  if (!seen.port.ours && (away || Clock::now() - looked_elsewhere_at_ >= kElsewherePeriod)) {
     looked_elsewhere_at_ = Clock::now();
-    for (const auto& network : NetworkNamespace::others(member_pids())) {
-      try {
-        sock_diag_.enter(network);
-      } catch (const std::system_error&) {  // describe_absence() tells
-        continue;
-      }
-      port = look_here();
-      if (port.ours) break;
-    }
+    look_elsewhere(seen);
   }
-  if (!port.ours && !sock_diag_.network().is_own()) {
-    sock_diag_.enter({});
-    port = look_here();
-  }
-  last_ = port;
+  last_ = std::move(seen.port);
+  server_ = seen.server;
+  server_address_ = std::move(seen.address);
   return last_;
 }
 
@@ -121,22 +130,27 @@ std::optional<std::string> PortWatch::describe_stranger() {
 std::string PortWatch::describe_absence() const {
   const std::string port = "port " + std::to_string(port_);
   if (last_.listening) return port + " is held by another process";
-  std::string instead;
-  bool hidden = false;
-  auto networks = NetworkNamespace::others(member_pids());
-  networks.emplace_back();
-  const auto inodes = socket_inodes_of(tree_.members());
-  const auto ours = [&](std::uint64_t inode) { return inodes.contains(inode); };
-  for (const auto& network : networks) {
-    try {
-      for (const auto other : TcpSockets(network).listening_ports(ours))
-        instead += (instead.empty() ? "" : ", ") + std::to_string(other);
-    } catch (const std::system_error&) {
-      hidden = hidden || !network.is_own();
-    }
-  }
   std::string text = "nothing listens on " + port;
-  if (!instead.empty()) text += "; the backend listens on port " + instead + " instead";
+  std::set<std::uint16_t> instead;
+  bool hidden = false;
+  try {
+    const auto inodes = socket_inodes_of(tree_.members());
+    const auto ours = [&inodes](std::uint64_t inode) { return inodes.contains(inode); };
+    auto networks = NetworkNamespace::others(member_pids());
+    networks.emplace_back();
+    for (const auto& network : networks) {
+      if (network.may_enter()) {
+        instead.merge(TcpSockets(network).listening_ports(ours));
+      } else {
+        hidden = true;
+      }
+    }
+  } catch (const std::system_error&) {
+    return text;  // So much is known.
+  }
+  std::string separator = "; the backend listens on port ";
+  for (const auto other : instead) text += std::exchange(separator, ", ") + std::to_string(other);
+  if (!instead.empty()) return text + " instead";
   if (hidden) {
     text +=
         "; some of its processes are in another network namespace, into which only an agent with "

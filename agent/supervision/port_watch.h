@@ -20,17 +20,19 @@ class PortWatch {
   PortWatch(std::uint16_t port, SockDiag& sock_diag, ProcessTree& tree, const Redactor& redactor);
 
   /// Asks the kernel now: 20 us, plus a look through the tree's descriptors when the socket is a new one.
-  /// What is not found in the network namespace asked last is looked for in those of the tree's processes,
-  /// ten times a second at most, and in our own; `sock_diag` stays where the tree listens. Throws
-  /// std::system_error when the kernel cannot be asked; the last answer is kept.
+  /// What is not found in the network namespace asked last is looked for, ten times a second at most, in
+  /// those of the tree's processes and in our own; `sock_diag` is led to where the tree listens, and home
+  /// when nobody of the tree is left there. Throws std::system_error when the kernel cannot be asked; the
+  /// last answer is kept.
   const PortSnapshot& look();
   [[nodiscard]] const PortSnapshot& last() const { return last_; }
 
   /// The process of ours that had the listening socket at the last look.
   [[nodiscard]] std::optional<ProcessId> server() const { return server_; }
 
-  /// The address it is bound to, as in Listener.
+  /// The address it is bound to, as in Listener, and the network namespace of that socket.
   [[nodiscard]] const std::string& server_address() const { return server_address_; }
+  [[nodiscard]] const NetworkNamespace& server_network() const { return sock_diag_.network(); }
 
   /// Whether `listener` belongs to the tree, and a description of its holder.
   ListenerHolder holder_of(const Listener& listener);
@@ -50,8 +52,15 @@ class PortWatch {
     std::string command;
     bool ours = false;
   };
+  /// What one look sees.
+  struct Sighting {
+    PortSnapshot port;
+    std::optional<ProcessId> server;
+    std::string address;
+  };
   const Holder& find(const Listener& listener);
-  PortSnapshot look_here();
+  Sighting look_in(SockDiag& sock_diag);
+  void look_elsewhere(Sighting& seen);
   [[nodiscard]] std::vector<pid_t> member_pids() const;
 
   std::uint16_t port_;

@@ -67,19 +67,17 @@ TEST(NetworkNamespace, SocketsOfAnotherSeeWhatIsThere) {
 
   const auto network = NetworkNamespace::of(child.pid());
   EXPECT_FALSE(network.is_own());
+  EXPECT_TRUE(network.may_enter());
   EXPECT_FALSE(network == NetworkNamespace());
   EXPECT_TRUE(network == NetworkNamespace::of(child.pid()));
   const auto others = NetworkNamespace::others({::getpid(), child.pid(), child.pid()});
   ASSERT_EQ(others.size(), 1U);
   EXPECT_TRUE(others.front() == network);
 
-  SockDiag diag;
-  EXPECT_FALSE(sees(diag, listener));
-  diag.enter(network);
-  EXPECT_TRUE(diag.network() == network);
-  EXPECT_TRUE(sees(diag, listener));
-  diag.enter({});
-  EXPECT_FALSE(sees(diag, listener));
+  SockDiag here, there(network);
+  EXPECT_TRUE(there.network() == network);
+  EXPECT_TRUE(sees(there, listener));
+  EXPECT_FALSE(sees(here, listener));
   EXPECT_EQ(namespace_of_thread(), before) << "this thread was left behind there";
 }
 
@@ -103,7 +101,7 @@ TEST(NetworkNamespace, OneThatMayNotBeEnteredIsOnlyToldOf) {
   });
   told.receive<Told>();
   struct View {
-    bool own = false, entered = true;
+    bool own = false, may_enter = true;
     std::size_t others = 0;
     int error = 0;
   };
@@ -113,14 +111,14 @@ TEST(NetworkNamespace, OneThatMayNotBeEnteredIsOnlyToldOf) {
     view.own = NetworkNamespace::of(other.pid()).is_own();
     const auto others = NetworkNamespace::others({other.pid()});
     view.others = others.size();
-    view.entered = !others.empty() && others.front().socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    view.may_enter = others.empty() || others.front().may_enter();
     view.error = errno;
     seen.send(view);
   });
   const auto view = seen.receive<View>();
   EXPECT_TRUE(view.own);
   EXPECT_EQ(view.others, 1U);
-  EXPECT_FALSE(view.entered);
+  EXPECT_FALSE(view.may_enter);
   EXPECT_EQ(view.error, EPERM);
 }
 

@@ -1,6 +1,10 @@
 """A backend that its command takes into another network namespace is seen and asked there."""
 
+import contextlib
+import os
+import pathlib
 import re
+import socket
 import subprocess
 
 import pytest
@@ -19,6 +23,15 @@ def in_namespace_of(pid, *command):
                           text=True, timeout=20).stdout
 
 
+def kept_namespaces(agent):
+    targets = []
+    for descriptor in pathlib.Path(f"/proc/{agent.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed in between
+            targets.append(os.readlink(descriptor))
+    assert any(target.startswith("socket:") for target in targets)
+    return [target for target in targets if target.startswith("net:")]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::"])
 def test_it_is_found_asked_and_stopped_there(agent, host):
     agent.configure([*ENTER, *NODE_BACKEND, "--host", host])
@@ -31,9 +44,28 @@ def test_it_is_found_asked_and_stopped_there(agent, host):
     agent.run("check", expect=0)
     agent.run("restart", expect=0)
     assert agent.backend()["health"] == "healthy"
+    assert kept_namespaces(agent)
     agent.stop()
     agent.assert_nothing_runs()
     assert not agent.backend()["port"]["listening"]
+    wait_until(lambda: not kept_namespaces(agent), 5, "the namespace's release: it and its devices would live on")
+
+
+def test_a_stranger_in_the_agents_namespace_is_not_taken_for_it(agent):
+    agent.configure([*ENTER, *NODE_BACKEND])
+    agent.start()
+    with socket.create_server(("127.0.0.1", agent.port)):
+        assert "ours" in agent.run("ports", expect=0).stdout
+        agent.run("check", expect=0)
+        agent.run("stack", expect=0)
+        backend = agent.backend()
+        assert backend["port"]["ours"] and backend["health"] == "healthy"
+
+
+def test_a_loopback_that_is_down_there_is_told(agent):
+    agent.configure([*ENTER, "--down", *NODE_BACKEND], start_timeout="3s")
+    started = agent.start(expect=1)
+    assert "ip link set lo up" in started.stdout + started.stderr
 
 
 def test_its_hang_is_named_with_the_function_and_who_waits_to_be_accepted(agent):
