@@ -3,7 +3,7 @@ function(codex_dashboard_test name timeout)
   add_test(NAME dashboards.${name}
     COMMAND ${PYTEST_PYTHON} -m pytest -q -p no:cacheprovider ${CMAKE_SOURCE_DIR}/tests/dashboards/test_${name}.py
     WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
-  set_tests_properties(dashboards.${name} PROPERTIES TIMEOUT ${timeout} LABELS dashboards ENVIRONMENT
+  set_tests_properties(dashboards.${name} PROPERTIES TIMEOUT ${timeout} COST ${timeout} LABELS dashboards ENVIRONMENT
     "CODEX_AGENT=$<TARGET_FILE:codex-agent>;CODEX_SCHEMA_PACKAGES=${CMAKE_SOURCE_DIR}/build/npm-dashboards;PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 

@@ -1,4 +1,5 @@
-# One ctest test for each pytest module; the modules start the real binaries of this build.
+# One ctest test for each pytest module; the modules start the real binaries of this build. COST: ctest begins with
+# what may take longest.
 find_program(PYTEST_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
 
 function(codex_integration_test name timeout)
@@ -9,7 +10,7 @@ function(codex_integration_test name timeout)
   add_test(NAME ${test}
     COMMAND ${PYTEST_PYTHON} -m pytest -q -p no:cacheprovider ${CMAKE_SOURCE_DIR}/tests/integration/test_${name}.py
     WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
-  set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} LABELS integration ENVIRONMENT
+  set_tests_properties(${test} PROPERTIES TIMEOUT ${timeout} COST ${timeout} LABELS integration ENVIRONMENT
     "CODEX_AGENT=$<TARGET_FILE:codex-agent>;CODEX_SANITIZED=$<BOOL:${CODEX_SANITIZE}>;CODEX_NODE_MODULES=${CMAKE_SOURCE_DIR}/build/npm/node_modules;PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
