@@ -28,6 +28,15 @@ std::set<pid_t> own_family() {
   return family;
 }
 
+/// Our children that have ended and were not reaped yet.
+std::set<pid_t> ended_children() {
+  std::set<pid_t> ended;
+  for (const pid_t pid : children_of(::getpid())) {
+    if (!identify_process(pid)) ended.insert(pid);
+  }
+  return ended;
+}
+
 std::string cgroup_name(std::string token_prefix) {
   std::replace(token_prefix.begin(), token_prefix.end(), '/', '.');
   return "codex-agent." + token_prefix.substr(0, token_prefix.size() - 1);
@@ -212,8 +221,11 @@ void ProcessTree::kill_all() {
 }
 
 bool ProcessTree::is_surely_empty() {
-  // The kernel's word on a cgroup misses nobody; a list of children may, so it is read again.
-  const bool empty = (!cgroup_ || cgroup_->is_empty()) && members().empty() && members().empty() &&
+  // Whoever lives has a child of ours above, or is one. The look misses it only if that child ended after the
+  // list of our children was read, and leaves behind a new child. Then it is among the ended ones afterwards
+  // and was not before, for only this thread reaps.
+  const auto ended = ended_children();
+  const bool empty = (!cgroup_ || cgroup_->is_empty()) && members().empty() && ended_children() == ended &&
                      !(foreign_children_ && find_leftovers());
   if (empty && !leader_) session_ = 0;  // From here on the number may become some other child's.
   return empty;

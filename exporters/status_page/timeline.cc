@@ -18,7 +18,7 @@ static_assert(kRecentSpan == std::chrono::hours(1));
 
 /// Percent of the width: what is shorter than this is drawn so wide, lest a hang of two seconds be invisible.
 constexpr double kNarrowest = 0.4;
-/// What nobody could have noticed is not drawn so wide, unless it was bad.
+/// What nobody could have noticed is not drawn so wide, unless it was bad or is what is now.
 constexpr double kUnnoticed = 0.05;
 /// From this share on there is room for the state's name.
 constexpr double kRoomForName = 15;
@@ -60,7 +60,7 @@ double seconds_of(const RecentState& state) {
 }
 
 bool drawn(const RecentState& state) {
-  return seconds_of(state) >= kUnnoticed || badness_of_state(state.state) > 1;
+  return seconds_of(state) >= kUnnoticed || state.end_seconds_ago == 0 || badness_of_state(state.state) > 1;
 }
 
 /// What is short is drawn wider than it is, so it comes above what is long, and the worst above all.

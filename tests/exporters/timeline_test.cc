@@ -67,6 +67,12 @@ TEST(Timeline, WhatNobodyCouldNoticeIsNotDrawn) {
   EXPECT_THAT(band, Not(HasSubstr("stopped")));
 }
 
+TEST(Timeline, WhatIsNowIsDrawnFromTheFirstMoment) {
+  const std::string band = band_of({{"starting", "", 1.001, 0.001}, {"running", "", 0.001, 0}});
+  EXPECT_THAT(band, HasSubstr("</svg>running <b>"));
+  EXPECT_THAT(band, HasSubstr("<title>running for "));
+}
+
 TEST(Timeline, TheLegendAddsUp) {
   const std::string band =
       band_of({{"running", "", 700, 400}, {"backoff", "", 400, 350}, {"running", "", 350, 0}});
