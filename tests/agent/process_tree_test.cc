@@ -38,7 +38,7 @@ class Tree : public LoopFixture, public ::testing::WithParamInterface<bool> {
             {[this](bool) { empty_ = true; }, [this](const std::string& signal) { signals_.push_back(signal); }}) {}
 
   ~Tree() override {
-    for (int i = 0; i < 200 && !tree_.members().empty(); ++i) {
+    for (int i = 0; i < 200 && !tree_.is_surely_empty(); ++i) {
       tree_.kill_all();
       loop_.run_once(milliseconds(10));
     }
