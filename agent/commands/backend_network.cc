@@ -8,14 +8,11 @@
 
 namespace codex {
 
-std::string token_prefix(const Config& config, const BackendConfig& backend) {
-  return agent_id(config.state_directory) + "/" + backend.name + "/";
-}
-
 SockDiag sock_diag_for(const Config& config, const BackendConfig& backend) {
   if (!backend.port) return SockDiag();
   std::vector<pid_t> pids;
-  for (const auto& process : find_processes_by_environment(kTokenVariable, token_prefix(config, backend)))
+  const auto prefix = token_prefix(agent_id(config.state_directory), backend.name);
+  for (const auto& process : find_processes_by_environment(kTokenVariable, prefix))
     pids.push_back(process.pid);
   for (const auto& network : NetworkNamespace::others(pids)) {
     if (!network.may_enter()) continue;

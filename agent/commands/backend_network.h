@@ -1,14 +1,9 @@
 #pragma once
 
-#include <string>
-
 #include "agent/config/config.h"
 #include "agent/os/sock_diag.h"
 
 namespace codex {
-
-/// With what the token (kTokenVariable) of every process of this backend begins.
-std::string token_prefix(const Config& config, const BackendConfig& backend);
 
 /// Asks about a backend's port where the backend is: in another network namespace, if a process of it listens
 /// on the port there, else in our own. Its processes are told by their token, so no agent need run. Costs a

@@ -8,6 +8,7 @@
 #include "agent/commands/check_command.h"
 #include "agent/os/display_text.h"
 #include "agent/os/process_table.h"
+#include "agent/supervision/agent_id.h"
 #include "agent/supervision/process_tree.h"
 
 namespace codex {
@@ -58,7 +59,8 @@ int ports_command(const Config& config, const std::vector<std::string>& names, b
     if (!backend->port) continue;
     Json entry{{"backend", backend->name}, {"port", *backend->port}, {"listeners", Json::array()}};
     for (const auto& listener : sock_diag_for(config, *backend).listeners(*backend->port)) {
-      entry["listeners"].push_back(describe(listener, token_prefix(config, *backend)));
+      entry["listeners"].push_back(
+          describe(listener, token_prefix(agent_id(config.state_directory), backend->name)));
       if (!json) print_line(*backend, entry["listeners"].back());
     }
     if (!json && entry["listeners"].empty()) {

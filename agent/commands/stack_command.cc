@@ -8,6 +8,7 @@
 #include "agent/commands/check_command.h"
 #include "agent/evidence/js_stack_document.h"
 #include "agent/os/process_table.h"
+#include "agent/supervision/agent_id.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/process_tree.h"
 
@@ -20,7 +21,7 @@ using Json = nlohmann::ordered_json;
 /// The process of ours that has the backend's port.
 std::optional<pid_t> server_of(const Config& config, const BackendConfig& backend) {
   if (!backend.port) return std::nullopt;
-  const auto prefix = token_prefix(config, backend);
+  const auto prefix = token_prefix(agent_id(config.state_directory), backend.name);
   for (const auto& listener : sock_diag_for(config, backend).listeners(*backend.port)) {
     const auto owner = socket_owner_on_host(listener.inode);
     const auto token = owner ? environment_of(*owner, kTokenVariable) : std::nullopt;

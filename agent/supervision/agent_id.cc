@@ -13,4 +13,8 @@ std::string agent_id(const std::filesystem::path& state_directory) {
   return text;
 }
 
+std::string token_prefix(const std::string& agent_id, const std::string& backend) {
+  return agent_id + "/" + backend + "/";
+}
+
 }  // namespace codex

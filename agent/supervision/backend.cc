@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "agent/os/kernel_counters.h"
+#include "agent/supervision/agent_id.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
 #include "agent/supervision/pid_file.h"
@@ -51,7 +53,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
       recent_(names_of(config.probes)),
       lifecycle_({config.start_timeout, config.stop_timeout, config.restart},
                  std::hash<std::string>{}(services.agent_id + config.name)),
-      tree_(services.loop, services.agent_id + "/" + config.name + "/", services.use_cgroup,
+      tree_(services.loop, token_prefix(services.agent_id, config.name), services.use_cgroup,
             {[this] {
                if (startup_) startup_->set(StartupPhase::kSpawn, true, Clock::now());
                sample();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/evidence/incident_store.h"
+#include "agent/supervision/agent_id.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
@@ -139,7 +140,7 @@ void Backend::take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment 
   request.id = incident_;
   request.backend = config_.name;
   request.generation = generation_;
-  request.token_prefix = services_.agent_id + "/" + config_.name + "/";
+  request.token_prefix = token_prefix(services_.agent_id, config_.name);
   if (port_) request.server = port_->server();
   request.port = config_.port;
   request.database_ports = HangWatch::database_ports(own_database_port());

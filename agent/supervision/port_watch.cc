@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "agent/os/tcp_sockets.h"
@@ -32,7 +33,7 @@ std::string since(WallTime started) {
 
 PortWatch::PortWatch(std::uint16_t port, SockDiag& sock_diag, ProcessTree& tree, const Redactor& redactor)
     : port_(port), sock_diag_(sock_diag), tree_(tree), redactor_(redactor) {
-  last_.number = port;
+  seen_.port.number = port;
 }
 
 std::vector<pid_t> PortWatch::member_pids() const {
@@ -106,10 +107,8 @@ const PortSnapshot& PortWatch::look() {
     looked_elsewhere_at_ = Clock::now();
     look_elsewhere(seen);
   }
-  last_ = std::move(seen.port);
-  server_ = seen.server;
-  server_address_ = std::move(seen.address);
-  return last_;
+  seen_ = std::move(seen);
+  return seen_.port;
 }
 
 std::optional<std::string> PortWatch::describe_stranger() {
@@ -129,7 +128,7 @@ std::optional<std::string> PortWatch::describe_stranger() {
 
 std::string PortWatch::describe_absence() const {
   const std::string port = "port " + std::to_string(port_);
-  if (last_.listening) return port + " is held by another process";
+  if (seen_.port.listening) return port + " is held by another process";
   std::string text = "nothing listens on " + port;
   std::set<std::uint16_t> instead;
   bool hidden = false;

@@ -25,13 +25,13 @@ class PortWatch {
   /// when nobody of the tree is left there. Throws std::system_error when the kernel cannot be asked; the
   /// last answer is kept.
   const PortSnapshot& look();
-  [[nodiscard]] const PortSnapshot& last() const { return last_; }
+  [[nodiscard]] const PortSnapshot& last() const { return seen_.port; }
 
   /// The process of ours that had the listening socket at the last look.
-  [[nodiscard]] std::optional<ProcessId> server() const { return server_; }
+  [[nodiscard]] std::optional<ProcessId> server() const { return seen_.server; }
 
   /// The address it is bound to, as in Listener, and the network namespace of that socket.
-  [[nodiscard]] const std::string& server_address() const { return server_address_; }
+  [[nodiscard]] const std::string& server_address() const { return seen_.address; }
   [[nodiscard]] const NetworkNamespace& server_network() const { return sock_diag_.network(); }
 
   /// Whether `listener` belongs to the tree, and a description of its holder.
@@ -68,10 +68,8 @@ class PortWatch {
   ProcessTree& tree_;
   const Redactor& redactor_;
   Holder cache_;
-  PortSnapshot last_;
+  Sighting seen_;  ///< at the last look
   TimePoint looked_elsewhere_at_{};
-  std::optional<ProcessId> server_;
-  std::string server_address_;
 };
 
 }  // namespace codex
