@@ -123,6 +123,11 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   stat.start_ticks = fields.next<std::uint64_t>();
   stat.virtual_bytes = fields.next<std::uint64_t>();
   stat.resident_pages = fields.next<std::uint64_t>();
+  fields.skip(25);  // from its limit to where its arguments end
+  const auto environment_start = fields.next<std::uint64_t>();
+  const auto environment_end = fields.next<std::uint64_t>();
+  if (environment_end != 0 && environment_start <= environment_end)
+    stat.environment_bytes = environment_end - environment_start;
   if (!fields.ok()) return std::nullopt;
   return stat;
 }

@@ -34,6 +34,9 @@ struct ProcStat {
   std::uint64_t start_ticks = 0;                                    // 22
   std::uint64_t virtual_bytes = 0;                                  // 23
   std::uint64_t resident_pages = 0;                                 // 24
+  /// 50, 51: what /proc/PID/environ holds; none in the midst of an execve(2), without memory, or if it is not
+  /// for us to know.
+  std::optional<std::uint64_t> environment_bytes;
 };
 
 /// nullopt if the text is not a stat line. comm ends at the *last* ')'.

@@ -13,6 +13,7 @@
 #include <ctime>
 #include <memory>
 #include <unordered_set>
+#include <utility>
 
 #include "agent/os/check.h"
 #include "agent/os/files.h"
@@ -98,6 +99,19 @@ bool has_socket(pid_t pid, const std::string& link_text) {
   return found;
 }
 
+std::optional<std::string> read_environ(pid_t pid) {
+  if (pid <= 0) return std::nullopt;
+  auto text = read_proc_file(AT_FDCWD, proc_path(pid, "environ").c_str(), kMaxEnviron);
+  if (!text) throw_if_exhausted("open /proc/PID/environ");
+  return text;
+}
+
+std::optional<ProcStat> stat_of_live(pid_t pid) {
+  auto stat = read_proc_stat(pid);
+  if (stat && (is_dead(*stat) || is_thread_of_another(pid))) stat.reset();
+  return stat;
+}
+
 std::vector<pid_t> all_pids() {
   std::vector<pid_t> pids;
   const auto directory = open_directory("/proc");
@@ -132,8 +146,8 @@ std::optional<ProcStat> read_proc_stat(pid_t pid) {
 }
 
 std::optional<ProcessId> identify_process(pid_t pid) {
-  const auto stat = read_proc_stat(pid);
-  if (!stat || is_dead(*stat) || is_thread_of_another(pid)) return std::nullopt;
+  const auto stat = stat_of_live(pid);
+  if (!stat) return std::nullopt;
   return ProcessId{pid, stat->start_ticks};
 }
 
@@ -174,21 +188,36 @@ std::vector<ProcStat> descendants_of(const std::vector<pid_t>& roots) {
 }
 
 std::optional<std::string> environment_of(pid_t pid, std::string_view name) {
-  if (pid <= 0) return std::nullopt;
-  const auto text = read_proc_file(AT_FDCWD, proc_path(pid, "environ").c_str(), kMaxEnviron);
-  if (!text) throw_if_exhausted("open /proc/PID/environ");
+  const auto text = read_environ(pid);
   return text ? find_in_environ(*text, name) : std::nullopt;
+}
+
+std::optional<bool> started_with(const ProcStat& process, std::string_view name, std::string_view prefix) {
+  const auto text = read_environ(process.pid);
+  if (!text) return false;  // Gone, or not for us to read.
+  if (const auto value = find_in_environ(*text, name)) return value->starts_with(prefix);
+  if (process.state == 'Z') return false;
+  // `process` was read before: if it has a new program since, the text is the new one's, or there is none yet.
+  const auto expected = process.environment_bytes;
+  if (!expected || text->size() < std::min<std::uint64_t>(*expected, kMaxEnviron)) return std::nullopt;
+  return false;
 }
 
 std::vector<ProcessId> find_processes_by_environment(std::string_view name, std::string_view prefix) {
   std::vector<ProcessId> found;
-  for (const pid_t pid : all_pids()) {
+  std::vector<pid_t> unsettled;
+  const auto look_at = [&](pid_t pid) {
     // Identity first: a pid that is reused in between is then gone by its start time, not mistaken.
-    const auto id = identify_process(pid);
-    if (!id) continue;
-    const auto value = environment_of(pid, name);
-    if (value && value->starts_with(prefix) && identify_process(pid) == id) found.push_back(*id);
-  }
+    const auto stat = stat_of_live(pid);
+    if (!stat) return;
+    const auto answer = started_with(*stat, name, prefix);
+    const ProcessId id{pid, stat->start_ticks};
+    if (!answer) unsettled.push_back(pid);
+    if (answer.value_or(false) && identify_process(pid) == id) found.push_back(id);
+  };
+  for (const pid_t pid : all_pids()) look_at(pid);
+  // The walk took longer than an execve(2) does.
+  for (const pid_t pid : std::exchange(unsettled, {})) look_at(pid);
   return found;
 }
 

@@ -30,8 +30,11 @@ std::vector<ProcStat> descendants_of(const std::vector<pid_t>& roots);
 /// Value of an environment variable in the block the process was started with; nullopt if unreadable.
 std::optional<std::string> environment_of(pid_t pid, std::string_view name);
 
-/// Every process whose start environment has `name` with a value that begins with `prefix`.
-/// Walks all of /proc: for start-up and rare clean-up only.
+/// Whether the start environment of a live process has `name` with a value that begins with `prefix`. nullopt
+/// if that cannot be told now, for in the midst of an execve(2) and of its end a process has none: ask again.
+std::optional<bool> started_with(const ProcStat& process, std::string_view name, std::string_view prefix);
+
+/// Every process of which started_with() is true. Walks all of /proc: for start-up and rare clean-up only.
 std::vector<ProcessId> find_processes_by_environment(std::string_view name, std::string_view prefix);
 
 /// What a person needs to recognise a process.

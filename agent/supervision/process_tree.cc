@@ -175,8 +175,9 @@ void ProcessTree::leader_gone(const ExitStatus& status) {
 bool ProcessTree::is_ours(const ProcStat& orphan) {
   const ProcessId id{orphan.pid, orphan.start_ticks};
   if (seen_.contains(id) || (session_ != 0 && orphan.session == session_)) return true;
-  const auto token = environment_of(orphan.pid, token_variable_);
-  return token && token->starts_with(token_prefix_);
+  const auto answer = started_with(orphan, token_variable_, token_prefix_);
+  if (!answer) unsettled_ = true;
+  return answer.value_or(false);
 }
 
 std::vector<ProcStat> ProcessTree::members() {
@@ -185,6 +186,7 @@ std::vector<ProcStat> ProcessTree::members() {
   if (cgroup_) {
     for (const pid_t pid : cgroup_->pids()) roots.push_back(pid);
   }
+  unsettled_ = false;
   for (const pid_t pid : children_of(::getpid())) {
     if (leader_ && leader_->pid == pid) continue;
     const auto stat = read_proc_stat(pid);
@@ -225,8 +227,8 @@ bool ProcessTree::is_surely_empty() {
   // list of our children was read, and leaves behind a new child. Then it is among the ended ones afterwards
   // and was not before, for only this thread reaps.
   const auto ended = ended_children();
-  const bool empty = (!cgroup_ || cgroup_->is_empty()) && members().empty() && ended_children() == ended &&
-                     !(foreign_children_ && find_leftovers());
+  const bool empty = (!cgroup_ || cgroup_->is_empty()) && members().empty() && !unsettled_ &&
+                     ended_children() == ended && !(foreign_children_ && find_leftovers());
   if (empty && !leader_) session_ = 0;  // From here on the number may become some other child's.
   return empty;
 }

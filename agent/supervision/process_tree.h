@@ -75,8 +75,8 @@ class ProcessTree {
   [[nodiscard]] std::optional<Cgroup::Cpu> cgroup_cpu() const;
 
   /// To be asked when members() was empty: looks again in a way that misses nobody, for members() may miss one
-  /// whose parent ends while it looks, and what an earlier agent left is found by its token only. False may
-  /// also mean that it cannot be told yet: ask again.
+  /// whose parent ends while it looks or which is in the midst of an execve(2), and what an earlier agent left
+  /// is found by its token only. False may also mean that it cannot be told yet: ask again.
   bool is_surely_empty();
 
  private:
@@ -95,6 +95,7 @@ class ProcessTree {
   std::optional<ProcessId> leader_;
   std::optional<SpawnRequest> request_;
   std::set<ProcessId> seen_;  ///< members of the last look
+  bool unsettled_ = false;    ///< the last look met an orphan of which it could not be told yet
   pid_t session_ = 0;         ///< of the present generation: its leader's pid
   std::optional<SpawnError> spawn_error_;
   UniqueFd pidfd_, exec_pipe_;

@@ -16,8 +16,13 @@ std::string stat_with_comm(const std::string& comm) {
          ") R 5392 7446 5391 34835 7446 4218880 32533 309516 26 82 1677 44 158 99 20 0 9 0 82375 56274944 "
          "1981 "
          "18446744073709551615 4194304 6294284 140736914091744 140736914087944 139965136429984 0 0 12288 "
-         "1870679807 0 0 0 17 0 0 0 31 0 0 8391624 8481048 16420864 0 0 0 0 0\n";
+         "1870679807 0 0 0 17 0 0 0 31 0 0 8391624 8481048 16420864 140736914093 140736914099 140736914099 "
+         "140736915111 0\n";
 }
+
+/// The fields from the limit of its resident memory to the exit code.
+const std::string kLastFields =
+    " 18446744073709551615 1 2 3 4 5 0 0 0 0 0 0 0 17 1 0 0 0 0 0 6 7 8 9 10 10 12 0\n";
 
 TEST(ProcStat, ReadsEveryFieldAtItsPlace) {
   const auto stat = parse_proc_stat(stat_with_comm("vim"));
@@ -40,6 +45,16 @@ TEST(ProcStat, ReadsEveryFieldAtItsPlace) {
   EXPECT_EQ(stat->start_ticks, 82375U);
   EXPECT_EQ(stat->virtual_bytes, 56274944U);
   EXPECT_EQ(stat->resident_pages, 1981U);
+  EXPECT_EQ(stat->environment_bytes, 1012U);
+}
+
+TEST(ProcStat, AnEmptyEnvironmentIsNotNone) {
+  const std::string line =
+      "7 (x) S 1 7 7 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7 0 1 2 3 4 5 0 0 0 0 0 0 0 17 1 0 0 0 0 0 6 7 8 9 "
+      "10 ";
+  EXPECT_EQ(parse_proc_stat(line + "10 10 0\n").value().environment_bytes, 0U);
+  EXPECT_EQ(parse_proc_stat(line + "0 0 0\n").value().environment_bytes, std::nullopt);
+  EXPECT_EQ(parse_proc_stat(line + "10 9 0\n").value().environment_bytes, std::nullopt);
 }
 
 TEST(ProcStat, CommMayContainSpacesAndParens) {
@@ -55,7 +70,7 @@ TEST(ProcStat, CommMayContainSpacesAndParens) {
 
 TEST(ProcStat, ChildrenTimesAreNeverNegative) {
   const auto line = [](const std::string& times) {
-    return "7 (x) S 1 7 7 0 -1 0 0 0 0 0 1 2 " + times + " 20 0 1 0 5 6 7 0\n";
+    return "7 (x) S 1 7 7 0 -1 0 0 0 0 0 1 2 " + times + " 20 0 1 0 5 6 7" + kLastFields;
   };
   struct Row {
     std::string text;
@@ -74,7 +89,7 @@ TEST(ProcStat, ChildrenTimesAreNeverNegative) {
 
 TEST(ProcStat, TruncatedLineIsRefusedAtEveryLength) {
   const auto whole = stat_with_comm("node");
-  const auto last_digit = whole.find(" 1981 ") + 5;
+  const auto last_digit = whole.find(" 140736915111 ") + 13;
   for (std::size_t length = 0; length <= last_digit; ++length) {
     EXPECT_FALSE(parse_proc_stat(std::string_view(whole).substr(0, length))) << length;
   }
@@ -83,12 +98,12 @@ TEST(ProcStat, TruncatedLineIsRefusedAtEveryLength) {
 
 TEST(ProcStat, GarbageIsRefused) {
   for (const auto& text :
-       {""s, "\n"s, "()"s, " ()"s, "x (a) S 1"s, "-3 (a) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7 0\n"s,
-        "0 (a) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7 0\n"s,
-        "5 (a) S 1 1 1 0 -1 0 0 0 0 0 x 2 0 0 20 0 1 0 5 6 7 0\n"s,
-        "5 (a) SS 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7 0\n"s,
-        "5 )a( S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7 0\n"s}) {
-    EXPECT_FALSE(parse_proc_stat(text)) << text;
+       {""s, "\n"s, "()"s, " ()"s, "x (a) S 1"s, "-3 (a) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7"s,
+        "0 (a) S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7"s,
+        "5 (a) S 1 1 1 0 -1 0 0 0 0 0 x 2 0 0 20 0 1 0 5 6 7"s,
+        "5 (a) SS 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7"s,
+        "5 )a( S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7"s}) {
+    EXPECT_FALSE(parse_proc_stat(text + kLastFields)) << text;
   }
 }
 

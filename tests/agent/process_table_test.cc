@@ -31,7 +31,7 @@ std::string file_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-/// Runs /bin/sleep with exactly these environment entries, at least one; it shows them when this returns.
+/// Runs /bin/sleep with exactly these environment entries; it shows them when this returns.
 Child spawn_sleeper(std::vector<std::string> environment) {
   std::vector<char*> block;
   std::string expected;
@@ -48,7 +48,11 @@ Child spawn_sleeper(std::vector<std::string> environment) {
   Child child(pid);
   // execve(2) wakes a vfork parent before the new program's arguments can be seen in /proc.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (file_text("/proc/" + std::to_string(pid) + "/environ") != expected) {
+  const auto shows_them = [&] {
+    return read_proc_stat(pid).value().environment_bytes == expected.size() &&
+           file_text("/proc/" + std::to_string(pid) + "/environ") == expected;
+  };
+  while (!shows_them()) {
     if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("sleep was not executed");
     std::this_thread::yield();
   }
@@ -183,6 +187,21 @@ TEST(ProcessTable, EnvironmentIsTheOneOfTheStart) {
   EXPECT_EQ(environment_of(child.pid(), "CODEX_TABLE_TEST"), "first value");
   EXPECT_EQ(environment_of(child.pid(), "OTHER"), "2");
   EXPECT_FALSE(environment_of(child.pid(), "PATH"));
+}
+
+TEST(ProcessTable, TellsWhetherAProcessWasStartedWithAVariable) {
+  const auto child = spawn_sleeper({"CODEX_TABLE_TEST=first value"});
+  const auto stat = read_proc_stat(child.pid());
+  ASSERT_TRUE(stat);
+  EXPECT_EQ(started_with(*stat, "CODEX_TABLE_TEST", "first"), true);
+  EXPECT_EQ(started_with(*stat, "CODEX_TABLE_TEST", "value"), false);
+  EXPECT_EQ(started_with(*stat, "OTHER", ""), false);
+  const auto bare = spawn_sleeper({});
+  EXPECT_EQ(started_with(read_proc_stat(bare.pid()).value(), "OTHER", ""), false) << "it has none, for good";
+  auto amid_execve = *stat;
+  amid_execve.environment_bytes.reset();
+  EXPECT_EQ(started_with(amid_execve, "OTHER", ""), std::nullopt);
+  EXPECT_EQ(started_with(amid_execve, "CODEX_TABLE_TEST", "first"), true) << "what is there is certain";
 }
 
 TEST(ProcessTable, FindsProcessesByEnvironmentPrefix) {

@@ -229,6 +229,17 @@ TEST_P(Tree, IsNeverTakenForEmptyWhileAProcessHopsFromPidToPid) {
   }
 }
 
+TEST_P(Tree, IsNeverTakenForEmptyWhileAProcessChangesItsProgram) {
+  // In the midst of an execve(2) a process has no environment to be known by.
+  shell("export H='exec sh -c \"$H\"'; setsid sh -c \"$H\" & exec true");
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  for (int i = 0; i < 2000; ++i) {
+    loop_.run_once(Duration{0});
+    ProcessTree look(loop_, "test" + std::to_string(::getpid()) + "/tree/", false, {});
+    ASSERT_FALSE(look.members().empty() && look.is_surely_empty()) << "look " << i;
+  }
+}
+
 TEST_P(Tree, IsNotEmptyWhileAProcessLives) {
   shell("exec sleep 1000");
   ASSERT_TRUE(has_members(1));
