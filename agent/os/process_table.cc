@@ -197,7 +197,7 @@ std::optional<bool> started_with(const ProcStat& process, std::string_view name,
   if (!text) return false;  // Gone, or not for us to read.
   if (const auto value = find_in_environ(*text, name)) return value->starts_with(prefix);
   if (process.state == 'Z') return false;
-  // `process` was read before: if it has a new program since, the text is the new one's, or there is none yet.
+  // `process` was read first: if it has a new program since, the text is the new one's, or not there yet.
   const auto expected = process.environment_bytes;
   if (!expected || text->size() < std::min<std::uint64_t>(*expected, kMaxEnviron)) return std::nullopt;
   return false;

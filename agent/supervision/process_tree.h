@@ -74,9 +74,9 @@ class ProcessTree {
 
   [[nodiscard]] std::optional<Cgroup::Cpu> cgroup_cpu() const;
 
-  /// To be asked when members() was empty: looks again in a way that misses nobody, for members() may miss one
-  /// whose parent ends while it looks or which is in the midst of an execve(2), and what an earlier agent left
-  /// is found by its token only. False may also mean that it cannot be told yet: ask again.
+  /// To be asked when members() was empty: looks again in a way that misses nobody. members() may miss one
+  /// whose parent ends while it looks, or that is amid an execve(2); and what an earlier agent left is found
+  /// by its token only. False may also mean that it cannot be told yet: ask again.
   bool is_surely_empty();
 
  private:
