@@ -58,9 +58,9 @@ int ports_command(const Config& config, const std::vector<std::string>& names, b
   for (const auto* backend : backends) {
     if (!backend->port) continue;
     Json entry{{"backend", backend->name}, {"port", *backend->port}, {"listeners", Json::array()}};
+    const auto prefix = token_prefix(agent_id(config.state_directory), backend->name);
     for (const auto& listener : sock_diag_for(config, *backend).listeners(*backend->port)) {
-      entry["listeners"].push_back(
-          describe(listener, token_prefix(agent_id(config.state_directory), backend->name)));
+      entry["listeners"].push_back(describe(listener, prefix));
       if (!json) print_line(*backend, entry["listeners"].back());
     }
     if (!json && entry["listeners"].empty()) {

@@ -193,10 +193,10 @@ std::optional<std::string> environment_of(pid_t pid, std::string_view name) {
 }
 
 std::optional<bool> started_with(const ProcStat& process, std::string_view name, std::string_view prefix) {
+  if (process.state == 'Z') return false;  // Its memory is gone for good, though other threads may live.
   const auto text = read_environ(process.pid);
   if (!text) return false;  // Gone, or not for us to read.
   if (const auto value = find_in_environ(*text, name)) return value->starts_with(prefix);
-  if (process.state == 'Z') return false;
   // `process` was read first: if it has a new program since, the text is the new one's, or not there yet.
   const auto expected = process.environment_bytes;
   if (!expected || text->size() < std::min<std::uint64_t>(*expected, kMaxEnviron)) return std::nullopt;

@@ -103,6 +103,7 @@ TEST(ProcStat, GarbageIsRefused) {
         "5 (a) S 1 1 1 0 -1 0 0 0 0 0 x 2 0 0 20 0 1 0 5 6 7"s,
         "5 (a) SS 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7"s,
         "5 )a( S 1 1 1 0 -1 0 0 0 0 0 1 2 0 0 20 0 1 0 5 6 7"s}) {
+    EXPECT_FALSE(parse_proc_stat(text)) << text;
     EXPECT_FALSE(parse_proc_stat(text + kLastFields)) << text;
   }
 }
