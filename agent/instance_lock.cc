@@ -3,12 +3,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 #include <string>
 
 #include "agent/os/check.h"
+#include "agent/os/file_locks.h"
+#include "agent/os/process_table.h"
 
 namespace codex {
 
@@ -29,6 +33,16 @@ bool lock(const UniqueFd& file) {
   return !file || ::flock(file.get(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
+/// Who may read a directory may lock it. Only our own user and root can be an agent of this project.
+bool lock_against_agents(const UniqueFd& directory) {
+  if (lock(directory)) return true;
+  struct stat info {};
+  if (::fstat(directory.get(), &info) != 0) return false;
+  const auto holders = flock_holders(info.st_ino);
+  return std::none_of(holders.begin(), holders.end(),
+                      [](pid_t holder) { return runs_as(holder, ::geteuid()) || runs_as(holder, 0); });
+}
+
 std::string pid_in(const UniqueFd& file) {
   char text[32] = {};
   const auto n = ::pread(file.get(), text, sizeof text - 1, 0);
@@ -44,7 +58,7 @@ InstanceLock::InstanceLock(const std::filesystem::path& state_directory,
     : state_directory_(state_directory),
       project_(::open(project_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
       file_(open_lock_file(state_directory / "lock")) {
-  const auto free = [this] { return lock(project_) && lock(file_); };
+  const auto free = [this] { return lock_against_agents(project_) && lock(file_); };
   bool ours = free();
   const std::string other = "pid " + pid_in(file_);
   if (!ours && takeover) {

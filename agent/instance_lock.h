@@ -9,10 +9,11 @@
 
 namespace codex {
 
-/// Makes sure that one agent works for a project: a flock(2) on the project directory itself, which nobody
-/// can delete from under us, and one on STATE_DIRECTORY/lock; both held for life and never inherited by a
-/// child. The lock file's first line is our pid, for people and for the CLI's messages; nothing is ever
-/// signalled because of it.
+/// Makes sure that one agent works for a project: a flock(2) on STATE_DIRECTORY/lock, and one on the project
+/// directory itself, which nobody can delete from under us; both held for life and never inherited by a
+/// child. The directory's lock counts only if our own user or root has it, for everybody who may read a
+/// directory may lock it. The lock file's first line is our pid, for people and for the CLI's messages;
+/// nothing is ever signalled because of it.
 class InstanceLock {
  public:
   /// What to do about an agent that is there already: it is asked to hand over, and we wait for it to end.

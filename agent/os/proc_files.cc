@@ -132,6 +132,19 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   return stat;
 }
 
+namespace {
+
+/// "Uid:", then the real, the effective and two more ids, each after a tab.
+void parse_uids(std::string_view line, ProcStatus& status) {
+  cut(line, '\t');
+  for (auto* const id : {&status.uid, &status.effective_uid}) {
+    const auto number = leading_number(cut(line, '\t'));
+    if (number && *number <= std::numeric_limits<uid_t>::max()) *id = static_cast<uid_t>(*number);
+  }
+}
+
+}  // namespace
+
 ProcStatus parse_proc_status(std::string_view text) {
   ProcStatus status;
   while (!text.empty()) {
@@ -151,9 +164,7 @@ ProcStatus parse_proc_status(std::string_view text) {
         }
         break;
       case 'U':
-        if (const auto uid = number_after(line, "Uid:"); uid && *uid <= std::numeric_limits<uid_t>::max()) {
-          status.uid = static_cast<uid_t>(*uid);
-        }
+        if (line.starts_with("Uid:")) parse_uids(line, status);
         break;
       default:
         break;

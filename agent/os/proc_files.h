@@ -47,7 +47,7 @@ struct ProcStatus {
   std::optional<std::uint64_t> swap_bytes;            // VmSwap
   std::optional<std::uint64_t> voluntary_switches;    // voluntary_ctxt_switches
   std::optional<std::uint64_t> involuntary_switches;  // nonvoluntary_ctxt_switches
-  std::optional<uid_t> uid;                           // Uid, the real one
+  std::optional<uid_t> uid, effective_uid;            // Uid, the first two
 };
 ProcStatus parse_proc_status(std::string_view text);
 

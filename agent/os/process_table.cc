@@ -187,6 +187,13 @@ std::vector<ProcStat> descendants_of(const std::vector<pid_t>& roots) {
   return found;
 }
 
+bool runs_as(pid_t pid, uid_t user) {
+  const auto text = read_proc_file(AT_FDCWD, proc_path(pid, "status").c_str());
+  if (!text) throw_if_exhausted("open /proc/PID/status");
+  const auto status = text ? parse_proc_status(*text) : ProcStatus{};
+  return status.uid == user && status.effective_uid == user;
+}
+
 std::optional<std::string> environment_of(pid_t pid, std::string_view name) {
   const auto text = read_environ(pid);
   return text ? find_in_environ(*text, name) : std::nullopt;

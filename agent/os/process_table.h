@@ -27,6 +27,10 @@ std::vector<pid_t> children_of(pid_t pid);
 /// `roots` and everything below them, parents before children, zombies left out. Repeats nothing.
 std::vector<ProcStat> descendants_of(const std::vector<pid_t>& roots);
 
+/// Whether it is `user`'s by its real and by its effective user id, so that what another user has started with
+/// rights of ours is not taken for ours. Not by the owner of /proc/PID, which is root's where nobody may dump.
+bool runs_as(pid_t pid, uid_t user);
+
 /// Value of an environment variable in the block the process was started with; nullopt if unreadable.
 std::optional<std::string> environment_of(pid_t pid, std::string_view name);
 
