@@ -65,7 +65,6 @@ HangPolicy::Rule HangPolicy::usual_rule(HangClass hang) {
     case HangClass::kGc:
       return {seconds(30), HangAction::kRestart};
     case HangClass::kStartupStuck:
-      return {Duration{0}, HangAction::kRestart};
     case HangClass::kDbWait:
     case HangClass::kDiskWait:
     case HangClass::kUpstream:

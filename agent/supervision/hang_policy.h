@@ -34,8 +34,8 @@ std::string_view to_string(HangAction action);  ///< "none" "report" "continue" 
 ///   spin futex blocked_syscall fd_exhausted   5 s      restart
 ///   handler pool_exhausted                    10 s     restart; handler needs two failed HTTP probes, too
 ///   threadpool                                10 s     restart
-///   startup_stuck                             -        restart: the detector itself was patient
 ///   sync_child gc                             30 s     restart
+///   startup_stuck                             -        report: a start has a time limit of its own
 ///   db_wait disk_wait upstream starved paused -        report: a restart brings nothing of that back
 class HangPolicy {
  public:

@@ -77,6 +77,10 @@ void HangWatch::watch(const ProcessId& server, const std::string& address, std::
   timer_.arm_after(kPeriod);
 }
 
+void HangWatch::start_is_over() {
+  if (started_) stop();
+}
+
 void HangWatch::stop() {
   timer_.disarm();
   tell_over(loop_.now(), false);

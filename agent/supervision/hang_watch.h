@@ -40,9 +40,13 @@ class HangWatch {
   HangWatch(EventLoop& loop, HangPolicy policy, std::function<std::vector<ProcStat>()> members,
             Events events);
 
-  /// A start begins: until watch(), the tree is watched for signs of life.
+  /// A start begins: until watch() or start_is_over(), the tree is watched for signs of life. For starts that
+  /// end by a port; what else a program is doing that says nothing, nobody can tell.
   /// `database_port` as in watch().
   void watch_start(std::optional<std::uint16_t> database_port, Duration time_limit);
+
+  /// Whatever it does from here on is no start. Nothing is watched until watch(), unless that came first.
+  void start_is_over();
 
   /// `server` listens now; `address` as in Listener, `network`: where that is. The same process again changes
   /// nothing.

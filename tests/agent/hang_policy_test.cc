@@ -44,7 +44,7 @@ TEST(HangPolicy, ActsAtTheFloorOfTheClassAndNotBefore) {
 
 TEST(HangPolicy, NeverRestartsWhatARestartDoesNotHelp) {
   for (const auto hang : {HangClass::kDbWait, HangClass::kDiskWait, HangClass::kUpstream, HangClass::kStarved,
-                          HangClass::kPaused}) {
+                          HangClass::kPaused, HangClass::kStartupStuck}) {
     HangPolicy policy(true);
     EXPECT_EQ(action(policy, hang, seconds(1)), HangAction::kReport) << to_string(hang);
     for (int minute = 1; minute < 600; ++minute)
