@@ -67,14 +67,14 @@ std::optional<WallTime> ChildOutput::last_output() const {
 }
 
 void ChildOutput::remember(std::string line) {
-  last_lines_.push_back(std::move(line));
+  last_lines_.push_back({Clock::now(), std::move(line)});
   if (last_lines_.size() > kMaxLastLines) last_lines_.pop_front();
 }
 
-std::vector<std::string> ChildOutput::last_lines() const {
+std::vector<std::string> ChildOutput::last_lines(TimePoint since) const {
   std::vector<std::string> lines;
-  for (const std::string& line : last_lines_) {
-    lines.push_back(redactor_.safe(line, LineMasker::kMaxShownLine));
+  for (const Line& line : last_lines_) {
+    if (line.at >= since) lines.push_back(redactor_.safe(line.text, LineMasker::kMaxShownLine));
   }
   for (const auto& stream : streams_) {
     if (!stream->unfinished_line().empty()) {

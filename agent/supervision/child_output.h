@@ -82,8 +82,9 @@ class ChildOutput {
   /// When the child last wrote something; nullopt before the first time.
   [[nodiscard]] std::optional<WallTime> last_output() const;
 
-  /// The newest lines of both streams, 50 at most, oldest first, each safe to show and at most 1 KiB.
-  [[nodiscard]] std::vector<std::string> last_lines() const;
+  /// The newest lines of both streams that came after `since`, 50 at most, oldest first, each safe to show
+  /// and at most 1 KiB. An unfinished line counts as new.
+  [[nodiscard]] std::vector<std::string> last_lines(TimePoint since = TimePoint::min()) const;
 
   /// A new generation: what the last one wrote says nothing about this one.
   void forget_last_lines() { last_lines_.clear(); }
@@ -93,8 +94,12 @@ class ChildOutput {
   void stream_settled();
   void finish_hand_over();
 
+  struct Line {
+    TimePoint at;      ///< when we read it
+    std::string text;  ///< with secrets masked, otherwise raw
+  };
   const Redactor& redactor_;
-  std::deque<std::string> last_lines_;  // with secrets masked, otherwise raw
+  std::deque<Line> last_lines_;
   std::function<void()> handed_over_;
   std::array<std::unique_ptr<OutputStream>, kStreams> streams_;
   Timer hand_over_timer_;  // keep last

@@ -23,6 +23,17 @@ bool contains_any(std::string_view line, std::initializer_list<std::string_view>
   return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return contains(line, part); });
 }
 
+/// What runs several programs puts a label before each of their lines: "[api] ", "api:dev: ", "api | ".
+std::string_view without_label(std::string_view line) {
+  constexpr std::size_t kLongestLabel = 64;
+  const std::size_t space = line.find(' ');
+  if (space == 0 || space == std::string_view::npos || space > kLongestLabel) return line;
+  const std::string_view label = line.substr(0, space), rest = line.substr(space + 1);
+  if (label.front() == '[' && label.back() == ']') return rest;
+  if (label.back() == ':' && label.find(':') != label.size() - 1) return rest;
+  return rest.starts_with("| ") ? rest.substr(2) : line;
+}
+
 /// The newest line for which `tells` holds.
 template <typename Tells>
 Found newest(const Lines& lines, Cause cause, Tells tells) {
@@ -52,11 +63,11 @@ Found port_taken(const Lines& lines) {
 
 Found module_not_found(const Lines& lines, const ExitStatus& status) {
   // require() and import say it in different words; python3 and npm in theirs.
-  auto found = newest(lines, Cause::kModuleNotFound, [](std::string_view line) {
+  auto found = newest(lines, Cause::kModuleNotFound, [](std::string_view whole) {
+    const std::string_view line = without_label(whole);
     return line.starts_with("Error: Cannot find module '") ||
-           contains_any(line, {"Error [ERR_MODULE_NOT_FOUND]: ", "]: Cannot find package '"}) ||
-           line.starts_with("ModuleNotFoundError: ") || contains(line, "npm ERR! Missing script: ") ||
-           contains(line, "npm error Missing script: ");
+           line.starts_with("Error [ERR_MODULE_NOT_FOUND]: ") || line.starts_with("ModuleNotFoundError: ") ||
+           line.starts_with("npm ERR! Missing script: ") || line.starts_with("npm error Missing script: ");
   });
   if (found || status.code != kShellNotFound) return found;
   return newest(lines, Cause::kModuleNotFound,
@@ -69,11 +80,21 @@ bool is_loader_frame(std::string_view line) {
                              "at ModuleLoader.moduleStrategy", "at Module._compile (", "at ModuleJob."});
 }
 
+/// "src/app.ts(3,7): error TS1005: ...", "src/app.ts:3:7 - error TS1005: ...": the place, then nothing but
+/// that.
+bool is_typescript_error(std::string_view line) {
+  for (const std::string_view mark : {"): error TS", " - error TS"}) {
+    const std::size_t at = line.find(mark);
+    if (at != std::string_view::npos && line.substr(0, at).find_first_of(" \"") == std::string_view::npos)
+      return true;
+  }
+  return false;
+}
+
 Found syntax_error(const Lines& lines) {
   for (std::size_t i = lines.size(); i-- > 0;) {
-    const std::string_view line = lines[i];
-    if (contains(line, "): error TS") || contains(line, " - error TS"))
-      return ExitDiagnosis{Cause::kSyntaxError, lines[i]};
+    const std::string_view line = without_label(lines[i]);
+    if (is_typescript_error(line)) return ExitDiagnosis{Cause::kSyntaxError, lines[i]};
     if (!line.starts_with("SyntaxError: ") && !line.starts_with("IndentationError: ")) continue;
     const std::size_t end = std::min(lines.size(), i + 1 + kLoadingStack);
     const bool loading = std::any_of(lines.begin() + static_cast<std::ptrdiff_t>(i),

@@ -299,9 +299,8 @@ Lifecycle::Actions Lifecycle::wait_for(Await await, Cause cause, TimePoint now) 
   enter(await == Await::kChange ? State::kFailed : State::kBackoff, cause);
   awaiting_ = await;
   not_before_ = now + delay;
-  const bool futile = cause == Cause::kModuleNotFound || cause == Cause::kSyntaxError;
-  if (futile || config_.restart.retry_interval <= Duration{0} ||
-      config_.restart.policy == RestartPolicy::kNever) {
+  // What the end was laid to may be mistaken: none of these waits is for ever.
+  if (config_.restart.retry_interval <= Duration{0} || config_.restart.policy == RestartPolicy::kNever) {
     return {disarm()};
   }
   next_attempt_ = now + std::max(delay, config_.restart.retry_interval);

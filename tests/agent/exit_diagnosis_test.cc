@@ -100,11 +100,34 @@ TEST(ExitDiagnosis, FindsMissingProgramsAndPackagesOfOtherKinds) {
   EXPECT_EQ(cause_of(code(1, {"npm error Missing script: \"dev\""})), Cause::kModuleNotFound);
 }
 
+TEST(ExitDiagnosis, TheLabelOfWhatRunsSeveralProgramsDoesNotMatter) {
+  for (const char* label : {"[api] ", "[0] ", "api:dev: ", "web:api:dev: ", "api | "}) {
+    for (const char* line :
+         {"Error: Cannot find module 'express'", "ModuleNotFoundError: No module named 'flask'",
+          "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'pg' imported from /srv/a.mjs"}) {
+      EXPECT_EQ(cause_of(code(1, {label + std::string(line)})), Cause::kModuleNotFound) << label << line;
+    }
+  }
+}
+
+TEST(ExitDiagnosis, WhatIsLoggedOfAClientIsNoCause) {
+  const std::string before = "127.0.0.1 - - [30/Nov/2026:12:00:00] \"GET / HTTP/1.1\" 200 12 \"-\" \"",
+                    after = "\"";
+  for (const char* said :
+       {"Error [ERR_MODULE_NOT_FOUND]: x", "x]: Cannot find package 'y'", "a.ts(1,1): error TS1",
+        "npm ERR! Missing script: x", "Error: Cannot find module 'x'", "x - error TS2304: y",
+        "ModuleNotFoundError: No module named 'x'", "SyntaxError: x"}) {
+    EXPECT_EQ(cause_of(code(1, {before + said + after})), Cause::kCrash) << said;
+    EXPECT_EQ(cause_of(code(1, {std::string("GET / ") + said})), Cause::kCrash) << said;
+  }
+}
+
 TEST(ExitDiagnosis, SyntaxErrorsOfOtherCompilers) {
   EXPECT_EQ(cause_of(code(1, {"  File \"/srv/app.py\", line 3", "    def f(:", "          ^",
                               "SyntaxError: invalid syntax"})),
             Cause::kSyntaxError);
   EXPECT_EQ(cause_of(code(2, {"src/app.ts(3,7): error TS1005: ';' expected."})), Cause::kSyntaxError);
+  EXPECT_EQ(cause_of(code(2, {"src/app.ts:3:7 - error TS1005: ';' expected."})), Cause::kSyntaxError);
 }
 
 TEST(ExitDiagnosis, WhatAnApplicationLogsAboutARequestIsNoSyntaxError) {

@@ -557,7 +557,7 @@ TEST(LifecycleBudget, CatchesARetryWithoutBudget) {
   EXPECT_GT(most_starts(config, Cause::kCrash, Await::kNone, seconds(60)), 3U);
 }
 
-TEST(Lifecycle, AMissingModuleIsNotRetriedUntilAFileChanges) {
+TEST(Lifecycle, AMissingModuleIsRetriedWhenAFileChanges) {
   Life life;
   life.run_it();
   life.on(ended(Cause::kModuleNotFound, Await::kChange));
@@ -566,13 +566,44 @@ TEST(Lifecycle, AMissingModuleIsNotRetriedUntilAFileChanges) {
   EXPECT_EQ(life.lifecycle.state(), State::kFailed);
   EXPECT_EQ(life.lifecycle.cause(), Cause::kModuleNotFound);
   EXPECT_EQ(life.lifecycle.awaiting(), Await::kChange);
-  EXPECT_FALSE(life.lifecycle.next_attempt());
   EXPECT_TRUE(life.lifecycle.desired_running());
-  life.now += std::chrono::hours(1);
+  life.now += std::chrono::minutes(1);
   life.on({EventType::kUnblocked});
   EXPECT_EQ(life.lifecycle.state(), State::kStarting);
   EXPECT_TRUE(life.asked(ActionType::kSpawn));
   EXPECT_TRUE(life.asked(ActionType::kCountRestart));
+}
+
+TEST(Lifecycle, EveryWaitHasItsSlowRetry) {
+  for (const Await await : {Await::kChange, Await::kDatabase, Await::kPort}) {
+    for (const Cause cause :
+         {Cause::kModuleNotFound, Cause::kSyntaxError, Cause::kDatabaseRefused, Cause::kPortTaken}) {
+      Life life;
+      life.run_it();
+      // The retry fails in the same way, so that it is one of many.
+      for (int i = 0; i < 3; ++i) {
+        life.on(ended(cause, await));
+        life.on({EventType::kTreeEmpty});
+        ASSERT_EQ(life.lifecycle.awaiting(), await);
+        ASSERT_EQ(life.lifecycle.next_attempt(), life.now + std::chrono::minutes(5));
+        ASSERT_EQ(life.timer(), life.now + std::chrono::minutes(5));
+        life.now += std::chrono::minutes(5);
+        life.on({EventType::kTimer});
+        ASSERT_TRUE(life.asked(ActionType::kSpawn));
+      }
+    }
+  }
+}
+
+TEST(Lifecycle, WithoutARetryIntervalAMissingModuleWaitsForAnEditAlone) {
+  LifecycleConfig config;
+  config.restart.retry_interval = Duration{0};
+  Life life(config);
+  life.run_it();
+  life.on(ended(Cause::kModuleNotFound, Await::kChange));
+  life.on({EventType::kTreeEmpty});
+  EXPECT_EQ(life.lifecycle.awaiting(), Await::kChange);
+  EXPECT_FALSE(life.lifecycle.next_attempt());
 }
 
 TEST(Lifecycle, ARefusedDatabaseIsWaitedForWithASlowRetry) {
