@@ -21,6 +21,8 @@ namespace {
 using Trouble = ControlClient::Trouble;
 constexpr Duration kRedrawPeriod = std::chrono::milliseconds(90);  // an eye sees no more
 constexpr Duration kAgentExitLimit = std::chrono::seconds(10);
+constexpr Duration kSuccessorLimit = std::chrono::seconds(10);
+constexpr Duration kLastMoment = std::chrono::seconds(1);
 
 bool starts(const std::string& verb) {
   return verb == "start" || verb == "restart";
@@ -99,12 +101,27 @@ UniqueFd open_agent(const CommandContext& context) {
   return UniqueFd(pid ? static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)) : -1);
 }
 
+/// The agent behind `agent_pidfd` hands over: waits until it has ended and another one listens.
+bool wait_for_successor(const CommandContext& context, int agent_pidfd, TimePoint deadline) {
+  pollfd entry{agent_pidfd, POLLIN, 0};
+  while (Clock::now() < deadline && !InterruptGuard::interrupted()) {
+    const bool ended = agent_pidfd < 0 || ::poll(&entry, 1, 20) == 1;
+    if (!ended) continue;
+    if (context.client.agent_listens()) return true;
+    ::poll(nullptr, 0, 20);
+  }
+  return false;
+}
+
 int report_end(const CommandContext& context, const WaitResult& wait) {
   const std::string& verb = context.invocation.verb;
   const std::string goes_on = "the " + verb + " goes on - see " + suggest(context, "status");
   switch (wait.end) {
     case WaitResult::End::kDone:
       return kExitOk;
+    case WaitResult::End::kHandedOver:
+      print_error("another agent is taking over, and does not answer yet; " + goes_on);
+      return kExitNoAgent;
     case WaitResult::End::kInterrupted:
       print_error("stopped waiting; " + goes_on);
       return kExitInterrupted;
@@ -142,8 +159,9 @@ int finish_shutdown(const CommandContext& context, const WaitResult& wait, int a
   return code;
 }
 
-int follow(const CommandContext& context, std::uint64_t operation, int agent_pidfd,
-           std::optional<TimePoint> until) {
+/// Returns the exit code; nullopt if the next agent has to be asked.
+std::optional<int> follow(const CommandContext& context, std::uint64_t operation, int agent_pidfd,
+                          std::optional<TimePoint> until) {
   Display display(context.invocation.json);
   WaitOptions options;
   options.until = until;
@@ -155,6 +173,7 @@ int follow(const CommandContext& context, std::uint64_t operation, int agent_pid
   const bool shutdown = context.invocation.verb == "shutdown";
   const bool agent_left =
       shutdown && (wait.end == WaitResult::End::kAgentGone || wait.end == WaitResult::End::kBadAnswer);
+  if (wait.end == WaitResult::End::kHandedOver) return std::nullopt;
   if (wait.end != WaitResult::End::kDone && !agent_left) return report_end(context, wait);
   if (!context.invocation.json) print_results(context, wait.operation);
   if (shutdown)
@@ -181,32 +200,47 @@ int run_change_command(const CommandContext& context) {
       invocation.time_limit ? std::optional(Clock::now() + *invocation.time_limit) : std::nullopt;
   const std::string body = render_request(invocation.names);
   const auto not_interrupted = [] { return !InterruptGuard::interrupted(); };
-  const auto ask = [&](const std::string& verb) {
+  std::string verb = invocation.verb;
+  const auto ask = [&] {
     return context.client.post("/v1/" + verb, body, ControlClient::kPlainDeadline, not_interrupted);
   };
 
-  UniqueFd agent = open_agent(context);
-  auto reply = ask(invocation.verb);
-  if (reply.trouble == Trouble::kNoAgent) {
-    // A socket without an agent means that one was killed: a new one finds what it left running, and stops
-    // it.
-    const bool killed = std::filesystem::exists(context.locations.state_directory / "control.sock");
-    if (!starts(invocation.verb) && !killed) return answer_without_agent(context);
-    if (const int code = start_agent(context, until); code != kExitOk) return code;
-    agent = open_agent(context);
-    reply = ask(invocation.verb);
+  for (;;) {
+    UniqueFd agent = open_agent(context);
+    auto reply = ask();
+    // One that has just been killed may have been connected to.
+    const bool none = reply.trouble == Trouble::kNoAgent ||
+                      (reply.trouble == Trouble::kBroken &&
+                       wait_for_agent_exit(context, agent.get(), Clock::now() + kLastMoment));
+    if (none) {
+      // A socket without an agent means that one was killed: a new one finds what it left running, and stops
+      // it.
+      const bool killed = std::filesystem::exists(context.locations.state_directory / "control.sock");
+      if (!starts(verb) && !killed) return answer_without_agent(context);
+      if (const int code = start_agent(context, until); code != kExitOk) return code;
+      agent = open_agent(context);
+      reply = ask();
+    }
+    if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
+    const auto operation = parse_operation_id(reply.body);
+    const bool accepted = reply.status == 202 && operation;
+    if (!accepted && !says_handed_over(reply.body)) return report_refusal(reply);
+    if (accepted && !invocation.wait) {
+      if (invocation.json)
+        print_document(reply.body);
+      else
+        print(verb + " requested; see " + suggest(context, "status") + "\n");
+      return kExitOk;
+    }
+    if (accepted) {
+      if (const auto code = follow(context, *operation, agent.get(), until)) return *code;
+      // The stop that a restart begins with need not be repeated: what was told to end is not taken over.
+      if (verb == "restart") verb = "start";
+    }
+    const TimePoint patience = Clock::now() + kSuccessorLimit;
+    if (!wait_for_successor(context, agent.get(), std::min(patience, until.value_or(patience))))
+      return report_end(context, {WaitResult::End::kHandedOver, {}, {}, {}});
   }
-  if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
-  const auto operation = parse_operation_id(reply.body);
-  if (reply.status != 202 || !operation) return report_refusal(reply);
-  if (!invocation.wait) {
-    if (invocation.json)
-      print_document(reply.body);
-    else
-      print(invocation.verb + " requested; see " + suggest(context, "status") + "\n");
-    return kExitOk;
-  }
-  return follow(context, *operation, agent.get(), until);
 }
 
 }  // namespace codex

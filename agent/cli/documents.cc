@@ -214,6 +214,7 @@ std::optional<OperationDocument> parse_operation(std::string_view body) {
   operation.command = text(*json, "command");
   operation.revision = member(*json, "revision").get<std::uint64_t>();
   operation.done = *done;
+  operation.handed_over = boolean(*json, "handed_over").value_or(false);
   operation.status = std::move(*status);
   for (const Json& result : elements(*json, "results"))
     operation.results.push_back({text(result, "backend"), text(result, "message"),
@@ -242,6 +243,11 @@ std::optional<std::uint64_t> parse_operation_id(std::string_view body) {
   const auto json = parse(body);
   if (!json || !member(*json, "operation").is_number_unsigned()) return std::nullopt;
   return member(*json, "operation").get<std::uint64_t>();
+}
+
+bool says_handed_over(std::string_view body) {
+  const auto json = parse(body);
+  return json && boolean(*json, "handed_over").value_or(false);
 }
 
 std::string parse_error(std::string_view body) {

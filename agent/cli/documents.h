@@ -74,6 +74,7 @@ struct OperationDocument {
   bool done = false;
   std::vector<BackendResult> results;
   StatusDocument status;
+  bool handed_over = false;  ///< another agent takes over, and is to be asked
 };
 
 struct EventDocument {
@@ -96,6 +97,9 @@ std::optional<EventDocument> parse_event(std::string_view line);
 std::optional<std::uint64_t> parse_operation_id(std::string_view text);
 /// {"error": "..."}; "" if there is none.
 std::string parse_error(std::string_view text);
+
+/// Whether the answer says that another agent takes over, and is to be asked the same.
+bool says_handed_over(std::string_view text);
 
 /// {"backends": [...]}
 std::string render_request(const std::vector<std::string>& backends);

@@ -28,8 +28,12 @@ struct Invocation {
   [[nodiscard]] std::vector<std::string> run_arguments() const {
     std::vector<std::string> arguments{"run"};
     if (verb == "run") arguments.emplace_back("--start");
-    // Nothing is to be started only for being stopped.
-    if (verb == "stop") arguments.emplace_back("--adopt-only");
+    // Nothing is to be started only for being stopped; what else was wanted still is.
+    const bool stops = verb == "stop" || verb == "shutdown";
+    if (stops && names.empty()) arguments.emplace_back("--adopt-only");
+    if (stops) {
+      for (const auto& name : names) arguments.push_back("--adopt-only-of=" + name);
+    }
     if (replace) arguments.emplace_back("--replace");
     return arguments;
   }

@@ -57,6 +57,7 @@ WaitResult wait_for_operation(const ControlClient& client, std::uint64_t operati
     result.operation = std::move(*news);
     result.document = reply.body;
     if (result.operation.done) return finish(End::kDone);
+    if (result.operation.handed_over) return finish(End::kHandedOver);
     if (!tick()) return finish(expired() ? End::kTimeLimit : End::kInterrupted);
   }
 }

@@ -25,6 +25,7 @@ struct WaitResult {
     kDone,
     kInterrupted,
     kTimeLimit,
+    kHandedOver,  ///< another agent takes over, and is to be asked the same
     kAgentGone,  ///< nobody listens on the socket any more
     kNoAnswer,   ///< the agent is there but silent
     kBadAnswer,  ///< answers, but not as agreed

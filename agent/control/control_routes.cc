@@ -28,6 +28,12 @@ HttpResponse error(int status, std::string message) {
   return json_response(status, json);
 }
 
+/// The next agent can be asked in a moment.
+HttpResponse handed_over() {
+  return json_response(
+      409, {{"error", "another agent is taking over; try again in a moment"}, {"handed_over", true}});
+}
+
 std::uint64_t number(const HttpRequest& request, const char* name) {
   const auto found = request.query.find(name);
   std::uint64_t value = 0;
@@ -68,6 +74,7 @@ Json to_json(const Operation& operation, const Snapshot& snapshot) {
   json["command"] = to_string(operation.command);
   json["revision"] = operation.revision;
   json["done"] = operation.done();
+  if (operation.handed_over) json["handed_over"] = true;
   json["results"] = Json::array();
   for (const auto& result : operation.results) {
     json["results"].push_back({{"backend", result.backend->name()},
@@ -82,7 +89,8 @@ Json to_json(const Operation& operation, const Snapshot& snapshot) {
 HttpResponse operation_response(const HttpRequest& request, const ControlContext& context) {
   const auto* operation = context.operations.find(number(request, "1"));
   if (operation == nullptr) return error(404, "there is no such operation, or it ended long ago");
-  const bool news = operation->revision > number(request, "seen") || operation->done();
+  const bool news =
+      operation->revision > number(request, "seen") || operation->done() || operation->handed_over;
   auto response = json_response(200, to_json(*operation, *context.snapshot()));
   response.park = !news;
   return response;
@@ -108,6 +116,7 @@ void add_control_routes(HttpRoutes& routes, ControlContext context) {
   const auto shared = std::make_shared<ControlContext>(std::move(context));
   for (const Command command : {Command::kStart, Command::kStop, Command::kRestart, Command::kShutdown}) {
     routes.post("/v1/" + std::string(to_string(command)), [shared, command](const HttpRequest& request) {
+      if (shared->handing_over()) return handed_over();
       const bool starts = command == Command::kStart || command == Command::kRestart;
       if (starts && shared->shutting_down())
         return error(409, "the agent is shutting down; try again in a moment");
@@ -121,7 +130,8 @@ void add_control_routes(HttpRoutes& routes, ControlContext context) {
   }
   routes.post("/v1/handover", [shared](const HttpRequest& request) {
     if (shared->shutting_down()) return error(409, "the agent is ending already; try again in a moment");
-    // A request may have waited for long before we could read it; to end for nobody would leave the backends alone.
+    // A request may have waited for long before we could read it; to end for nobody would leave the backends
+    // alone.
     if (!identify_process(static_cast<pid_t>(number(request, "pid"))))
       return error(409, "the agent that asks (pid=N) is gone");
     shared->hand_over();

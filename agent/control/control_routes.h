@@ -50,6 +50,7 @@ struct ControlContext {
   EventHistory& events;
   SnapshotSource snapshot;
   std::function<bool()> shutting_down;                       ///< nothing may be started any more
+  std::function<bool()> handing_over;                        ///< another agent is about to take over
   std::function<void(const Operation& operation)> shutdown;  ///< end the agent once `operation` is done
   std::function<void()> hand_over;                           ///< end the agent, leave the backends
 };

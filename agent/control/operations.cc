@@ -112,7 +112,7 @@ const Operation& Operations::begin(Command command, const std::vector<Backend*>&
 bool Operations::follow() {
   bool news = false;
   for (auto& operation : operations_) {
-    if (operation.done()) continue;
+    if (operation.done() || operation.handed_over) continue;
     std::string story;
     for (auto& result : operation.results) {
       if (!result.done) settle(operation, result);
@@ -128,6 +128,15 @@ bool Operations::follow() {
     ++revisions_;
   }
   return news;
+}
+
+void Operations::hand_over() {
+  for (auto& operation : operations_) {
+    if (operation.done()) continue;
+    operation.handed_over = true;
+    ++operation.revision;
+    ++revisions_;
+  }
 }
 
 void Operations::settle(const Operation& operation, OperationResult& result) {

@@ -36,6 +36,7 @@ struct Operation {
   TimePoint deadline{};
   std::string story;  ///< what a client was told last, in short
   TimePoint told{};   ///< when
+  bool handed_over = false;  ///< it gets its answer from the next agent, who has to be asked anew
   [[nodiscard]] bool done() const;
 };
 
@@ -50,6 +51,9 @@ class Operations {
   /// A backend changed, or a second has passed: look whether anything has ended. True while something is
   /// under way.
   bool follow();
+
+  /// This agent ends and leaves everything to the next one: what is not done never will be here.
+  void hand_over();
 
   /// Grows whenever the revision of any operation does.
   [[nodiscard]] std::uint64_t revisions() const { return revisions_; }
