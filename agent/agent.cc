@@ -18,7 +18,6 @@
 #include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/startup_pages.h"
-#include "agent/supervision/agent_id.h"
 #include "agent/supervision/log_line.h"
 #include "exporters/exposition.h"
 #include "exporters/status_document.h"
@@ -33,6 +32,7 @@ using std::chrono::seconds;
 constexpr std::uint64_t kEventsMaxBytes = 4 * 1024 * 1024;
 constexpr Duration kHandoverPatience = seconds(10);
 constexpr Duration kHousekeepingPeriod = seconds(2);
+constexpr Duration kAnswersLeave = milliseconds(20);  // what was just answered, before the loop is left
 
 LogLevel level_of(const std::string& name) {
   if (name == "debug") return LogLevel::kDebug;
@@ -93,13 +93,14 @@ Agent::Agent(Config config, AgentOptions options)
       events_file_(disk_, config_.state_directory / "events.jsonl", kEventsMaxBytes, 1),
       events_(events_file_),
       state_(loop_, disk_, config_.state_directory / "state.json", [this] { changed(); }),
+      identities_(config_.state_directory),
       curl_(loop_),
       reaper_(loop_, [this](pid_t pid, const ExitStatus& status,
                             const rusage& usage) { on_reaped(pid, status, usage); }),
       event_hook_(
-          loop_, config_.agent.on_event, agent_id(config_.state_directory), config_.redactor, log_,
+          loop_, config_.agent.on_event, identities_.of_commands(), config_.redactor, log_,
           [this] { changed(); }, inherited_open_files_),
-      evidence_(loop_, evidence_directory(config_.state_directory), agent_id(config_.state_directory),
+      evidence_(loop_, evidence_directory(config_.state_directory), identities_.of_commands(),
                 config_.redactor, log_, [this] { changed(); }),
       operations_(loop_),
       sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
@@ -108,11 +109,18 @@ Agent::Agent(Config config, AgentOptions options)
           loop_, "publish", [this] { publish(); }, Priority::kUrgent),
       deadlines_(
           loop_, "deadlines", [this] { publish(); }, Priority::kNormal, milliseconds(100)),
+      end_(loop_, "end", [this] { event_hook_.finish([this] { loop_.stop(exit_code_); }); }),
+      hand_over_(loop_, "hand over", [this] { finish_hand_over(); }),
       settled_(
           loop_, "settled", [] { release_startup_pages(); }, Priority::kLow, seconds(1)),
       housekeeping_(
           loop_, "housekeeping", [this] { look_after_state_directory(); }, Priority::kLow,
           milliseconds(500)) {
+  std::vector<std::string> names;
+  for (const auto& backend : config_.backends) names.push_back(backend.name);
+  identities_.complete(names);
+  for (const auto& secret : identities_.secrets()) config_.redactor.add(Secret(secret));
+
   loop_.on_error([this](std::string_view name, std::string_view what) {
     log_.error(LogLine("callback_failed").kv("callback", name).kv("error", what).str());
   });
@@ -134,7 +142,7 @@ Agent::Agent(Config config, AgentOptions options)
                                  evidence_,
                                  config_.state_directory,
                                  config_.agent.log_file,
-                                 agent_id(config_.state_directory),
+                                 identities_,
                                  cgroup == nullptr || std::string(cgroup) != "off",
                                  inherited_open_files_};
   std::vector<Backend*> all;
@@ -153,9 +161,10 @@ Agent::Agent(Config config, AgentOptions options)
   };
   add_history_route(public_routes_, source, recent);
   add_status_page(public_routes_, source, recent);
-  add_control_routes(control_routes_, {all, operations_, events_, source, [this] { return shutting_down_; },
-                                       [this](const Operation& operation) { end_after(operation.id); },
-                                       [this] { hand_over(); }});
+  add_control_routes(
+      control_routes_,
+      {all, operations_, events_, source, [this] { return shutting_down_; }, [this] { return handing_over_; },
+       [this](const Operation& operation) { end_after(operation.id); }, [this] { hand_over(); }});
 
   std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", config_.agent.listen_host};
   hosts.insert(hosts.end(), config_.agent.allowed_hosts.begin(), config_.agent.allowed_hosts.end());
@@ -174,7 +183,12 @@ void Agent::open_control() {
 
 int Agent::run() {
   announce();
-  for (const auto& backend : backends_) backend->resume(options_.start_backends, !options_.adopt_only);
+  const auto& held = options_.adopt_only_of;
+  for (const auto& backend : backends_) {
+    const bool only_adopted =
+        options_.adopt_only || std::find(held.begin(), held.end(), backend->name()) != held.end();
+    backend->resume(options_.start_backends, !only_adopted);
+  }
   settled_.arm_after(seconds(5));
   housekeeping_.arm_after(kHousekeepingPeriod);
   changed();
@@ -195,6 +209,11 @@ void Agent::announce() {
                 .str());
   if (!state_.damage().empty())
     log_.warning(LogLine("state_file_ignored").kv("why", config_.redactor.safe(state_.damage())).str());
+  if (!identities_.trouble().empty())
+    log_.warning(LogLine("secrets_not_saved")
+                     .kv("why", config_.redactor.safe(identities_.trouble()))
+                     .kv("then", "an agent that comes after this one will not know its backends")
+                     .str());
   for (const auto& warning : config_.warnings)
     log_.warning(LogLine("config_warning").kv("text", warning).str());
   sd_notify(0, "READY=1");
@@ -233,13 +252,9 @@ void Agent::publish() {
   });
   const auto* operation = shutdown_operation_ ? operations_.find(*shutdown_operation_) : nullptr;
   if (resting || (operation != nullptr && operation->done())) {
-    // The answers that were just written still need a turn of the loop to leave, and the last events a
-    // hearing.
     ending_ = true;
-    deadlines_ = Timer(loop_, "end", [this, code = resting ? 0 : 1] {
-      event_hook_.finish([this, code] { loop_.stop(code); });
-    });
-    deadlines_.arm_after(milliseconds(20));
+    exit_code_ = resting ? 0 : 1;
+    end_.arm_after(kAnswersLeave);
   }
 }
 
@@ -264,20 +279,22 @@ void Agent::hand_over() {
   log_.info(LogLine("handover_requested").str());
   handing_over_ = shutting_down_ = true;
   for (const auto& backend : backends_) backend->release();
-  deadlines_ = Timer(loop_, "hand over", [this] { finish_hand_over(); });
-  deadlines_.arm_after(milliseconds(20));  // The answer still has to leave.
+  operations_.hand_over();
+  changed();
+  hand_over_.arm_after(kAnswersLeave);
 }
 
 void Agent::finish_hand_over() {
   const bool released = std::all_of(backends_.begin(), backends_.end(),
                                     [](const auto& backend) { return backend->released(); });
   if (released && state_.settled()) return loop_.stop(0);
-  deadlines_.arm_after(milliseconds(5));
+  hand_over_.arm_after(milliseconds(5));
 }
 
 /// Without its socket the agent would work on and could not be reached.
 void Agent::look_after_state_directory() {
   housekeeping_.arm_after(kHousekeepingPeriod);
+  if (!identities_.trouble().empty()) identities_.write();
   [[maybe_unused]] const bool accepted =
       disk_.submit([socket = control_socket(config_), post = loop_.poster(), this] {
         std::error_code error;
@@ -292,6 +309,7 @@ void Agent::renew_state_directory() {
   make_private_directory(config_.state_directory);
   lock_.renew();
   open_control();
+  identities_.write();
   state_.rewrite();
 }
 

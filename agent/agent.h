@@ -23,6 +23,7 @@ namespace codex {
 struct AgentOptions {
   bool start_backends = false;  ///< start all of them at once, but for those that were stopped by an operator
   bool adopt_only = false;      ///< what an earlier agent left running is taken over, nothing else is started
+  std::vector<std::string> adopt_only_of;  ///< the same for these backends
   bool replace = false;         ///< take over from the agent that runs now
   std::optional<int> ready_fd;  ///< write one byte here when commands are taken, then work in the background
 };
@@ -68,6 +69,7 @@ class Agent {
   RotatingFile events_file_;
   EventHistory events_;
   StateFile state_;
+  TreeIdentities identities_;
   CurlMulti curl_;
   Reaper reaper_;
   EventHook event_hook_;
@@ -79,12 +81,13 @@ class Agent {
   bool shutting_down_ = false;                ///< from the command on; nothing may be started any more
   bool handing_over_ = false;                 ///< the backends stay for the next agent
   bool ending_ = false;                       ///< the loop is about to be left
+  int exit_code_ = 0;                         ///< of run(), once ending_
   std::uint64_t told_ = 0;                    ///< what waiting clients have been told: revisions and events
   std::optional<std::uint64_t> shutdown_operation_;
   std::string metrics_url_;
   std::unique_ptr<HttpFront> public_front_, control_front_;
   SignalWatch sigterm_, sigint_;
-  Timer publish_, deadlines_, settled_, housekeeping_;  // keep last
+  Timer publish_, deadlines_, end_, hand_over_, settled_, housekeeping_;  // keep last
 };
 
 }  // namespace codex

@@ -71,6 +71,7 @@ int main(int argc, char** argv) {
   run->add_flag("--start", options.start_backends, "start every backend that was not stopped by an operator");
   run->add_flag("--adopt-only", options.adopt_only,
                 "start nothing, but take over what an earlier agent left");
+  run->add_option("--adopt-only-of", options.adopt_only_of, "the same for this backend");
   run->add_flag("--replace", options.replace, "take over from the agent that runs now");
   run->add_option("--ready-fd", options.ready_fd, "descriptor that gets a byte when the agent is ready");
   auto* check = app.add_subcommand("check", "ask every probe once");

@@ -3,17 +3,21 @@
 #include <vector>
 
 #include "agent/os/process_table.h"
-#include "agent/supervision/agent_id.h"
-#include "agent/supervision/process_tree.h"
+#include "agent/supervision/state_file.h"
 
 namespace codex {
+
+TreeIdentity tree_identity_of(const Config& config, const BackendConfig& backend) {
+  TreeIdentity tree = TreeIdentities(config.state_directory).of(backend.name);
+  const auto saved = read_saved_backend(config.state_directory, backend.name);
+  tree.guessable = saved && saved->guessable;
+  return tree;
+}
 
 SockDiag sock_diag_for(const Config& config, const BackendConfig& backend) {
   if (!backend.port) return SockDiag();
   std::vector<pid_t> pids;
-  const auto prefix = token_prefix(agent_id(config.state_directory), backend.name);
-  for (const auto& process : find_processes_by_environment(kTokenVariable, prefix))
-    pids.push_back(process.pid);
+  for (const auto& process : find_tree(tree_identity_of(config, backend))) pids.push_back(process.pid);
   for (const auto& network : NetworkNamespace::others(pids)) {
     if (!network.may_enter()) continue;
     SockDiag there(network);

@@ -8,8 +8,6 @@
 #include "agent/commands/check_command.h"
 #include "agent/os/display_text.h"
 #include "agent/os/process_table.h"
-#include "agent/supervision/agent_id.h"
-#include "agent/supervision/process_tree.h"
 
 namespace codex {
 
@@ -17,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json describe(const Listener& listener, const std::string& token_prefix) {
+Json describe(const Listener& listener, const TreeIdentity& tree) {
   Json json;
   json["address"] = listener.address;
   json["accept_queue"] = listener.accept_queue;
@@ -29,11 +27,10 @@ Json describe(const Listener& listener, const std::string& token_prefix) {
   const auto owner = socket_owner_on_host(listener.inode);
   const auto process = owner ? describe_process(*owner) : std::nullopt;
   if (!process) return json;
-  const auto token = environment_of(process->pid, kTokenVariable);
   json["pid"] = process->pid;
   json["command"] = escape_for_display(process->command, 120);
   json["user"] = escape_for_display(process->user, 32);
-  json["ours"] = token && token->starts_with(token_prefix);
+  json["ours"] = token_of(tree, process->pid).has_value();
   return json;
 }
 
@@ -58,9 +55,9 @@ int ports_command(const Config& config, const std::vector<std::string>& names, b
   for (const auto* backend : backends) {
     if (!backend->port) continue;
     Json entry{{"backend", backend->name}, {"port", *backend->port}, {"listeners", Json::array()}};
-    const auto prefix = token_prefix(agent_id(config.state_directory), backend->name);
+    const auto tree = tree_identity_of(config, *backend);
     for (const auto& listener : sock_diag_for(config, *backend).listeners(*backend->port)) {
-      entry["listeners"].push_back(describe(listener, prefix));
+      entry["listeners"].push_back(describe(listener, tree));
       if (!json) print_line(*backend, entry["listeners"].back());
     }
     if (!json && entry["listeners"].empty()) {

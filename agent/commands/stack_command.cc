@@ -8,9 +8,7 @@
 #include "agent/commands/check_command.h"
 #include "agent/evidence/js_stack_document.h"
 #include "agent/os/process_table.h"
-#include "agent/supervision/agent_id.h"
 #include "agent/supervision/describe.h"
-#include "agent/supervision/process_tree.h"
 
 namespace codex {
 
@@ -21,11 +19,10 @@ using Json = nlohmann::ordered_json;
 /// The process of ours that has the backend's port.
 std::optional<pid_t> server_of(const Config& config, const BackendConfig& backend) {
   if (!backend.port) return std::nullopt;
-  const auto prefix = token_prefix(agent_id(config.state_directory), backend.name);
+  const auto tree = tree_identity_of(config, backend);
   for (const auto& listener : sock_diag_for(config, backend).listeners(*backend.port)) {
     const auto owner = socket_owner_on_host(listener.inode);
-    const auto token = owner ? environment_of(*owner, kTokenVariable) : std::nullopt;
-    if (token && token->starts_with(prefix)) return owner;
+    if (owner && token_of(tree, *owner)) return owner;
   }
   return std::nullopt;
 }

@@ -26,7 +26,7 @@ struct EvidenceRequest {
   std::string id;                   ///< of this one: incident_id()
   std::string backend;
   std::uint64_t generation = 0;
-  std::string token_prefix;         ///< of the tree's processes, AGENT_ID/BACKEND/
+  std::string token_prefix;         ///< of the tree's processes: TreeIdentity
   std::optional<ProcessId> server;  ///< who listens; nullopt while nobody does
   std::optional<std::uint16_t> port;
   std::set<std::uint16_t> database_ports;

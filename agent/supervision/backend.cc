@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "agent/os/kernel_counters.h"
-#include "agent/supervision/agent_id.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
 #include "agent/supervision/pid_file.h"
@@ -38,6 +37,14 @@ std::vector<std::filesystem::path> own_files(const BackendConfig& config, const 
   return {config.output_file, config.pid_file, services.log_file, services.state_directory};
 }
 
+/// What lives may be of an agent of 0.1.0, or taken over from one.
+TreeIdentity identity_of(const BackendConfig& config, const BackendServices& services) {
+  TreeIdentity identity = services.identities.of(config.name);
+  const auto earlier = services.state.earlier(config.name);
+  identity.guessable = earlier && earlier->guessable;
+  return identity;
+}
+
 std::vector<std::string> names_of(const std::vector<ProbeSpec>& probes) {
   std::vector<std::string> names;
   for (const ProbeSpec& probe : probes) names.push_back(probe.name);
@@ -52,8 +59,8 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
       changed_(std::move(changed)),
       recent_(names_of(config.probes)),
       lifecycle_({config.start_timeout, config.stop_timeout, config.restart},
-                 std::hash<std::string>{}(services.agent_id + config.name)),
-      tree_(services.loop, token_prefix(services.agent_id, config.name), services.use_cgroup,
+                 std::hash<std::string>{}(services.identities.of(config.name).token_prefix())),
+      tree_(services.loop, identity_of(config, services), services.use_cgroup,
             {[this] {
                if (startup_) startup_->set(StartupPhase::kSpawn, true, Clock::now());
                sample();
@@ -204,8 +211,15 @@ void Backend::handle(Event event) {
 }
 
 void Backend::save_state() {
-  services_.state.save(config_.name, {lifecycle_.desired_running(), lifecycle_.state() == State::kStopping,
-                                      generation_, lifecycle_.budget().history(), record_.history()});
+  SavedBackend saved;
+  saved.desired_running = lifecycle_.desired_running();
+  saved.stopping = lifecycle_.state() == State::kStopping;
+  saved.ready = lifecycle_.state() == State::kRunning;
+  saved.guessable = tree_.identity().guessable;
+  saved.generation = generation_;
+  saved.budget = lifecycle_.budget().history();
+  saved.history = record_.history();
+  services_.state.save(config_.name, std::move(saved));
 }
 
 /// One step on its own, so that its failure keeps no other step from being done. Its error is in problem_
@@ -322,7 +336,8 @@ void Backend::begin_generation() {
   memory_.begin_generation();
   reconnect_ = ReconnectWatch(config_.restart.reconnect_timeout);
   server_.follow(std::nullopt);
-  hang_watch_.watch_start(own_database_port(), config_.start_timeout);
+  resumed_ready_ = served_ = false;
+  if (port_) hang_watch_.watch_start(own_database_port(), config_.start_timeout);
 }
 
 void Backend::spawn_failed(const SpawnError& error) {
@@ -331,6 +346,14 @@ void Backend::spawn_failed(const SpawnError& error) {
   event.transient = error.stage == "fork";
   if (!event.transient) record_.diagnosed(Cause::kExecError);
   handle(event);
+}
+
+/// Whether a leftover had completed its start. What is known of another generation, or nothing, says less
+/// than its port.
+bool Backend::was_ready(const ProcessTree::Adoptable& leftover) {
+  const auto earlier = services_.state.earlier(config_.name);
+  if (earlier && earlier->ready && earlier->generation == leftover.generation) return *earlier->ready;
+  return !port_ || port_->look().ours;
 }
 
 void Backend::adopt() {
@@ -348,6 +371,7 @@ void Backend::adopt() {
   begun_at_ = Clock::now();
   startup_.emplace(begun_at_, needed_phases(config_));
   startup_->set(StartupPhase::kSpawn, true, begun_at_);
+  resumed_ready_ = was_ready(*leftover);
   prober_.begin_generation();
   announce_pid();
   sample();

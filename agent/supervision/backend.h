@@ -49,7 +49,7 @@ struct BackendServices {
   EvidenceRecorder& evidence;
   std::filesystem::path state_directory;
   std::filesystem::path log_file;  ///< the agent's own
-  std::string agent_id;  ///< tells this agent's processes from another's, also after a restart of the agent
+  const TreeIdentities& identities;  ///< tell this agent's processes from all others, also the next agent
   bool use_cgroup = true;
   std::optional<rlimit> inherited_open_files;  ///< RLIMIT_NOFILE that children get back
 };
@@ -102,6 +102,8 @@ class Backend {
   void carry_out(const Action& action);
   void spawn();
   void adopt();
+  [[nodiscard]] bool was_ready(const ProcessTree::Adoptable& leftover);
+  [[nodiscard]] bool has_resumed() const;
   void arm_listen_timer();
   void follow_startup();
   void follow_health();
@@ -131,6 +133,7 @@ class Backend {
 
   // backend_recovery.cc: ends that nobody asked for, and what follows
   void exited(const ExitStatus& status);
+  [[nodiscard]] TimePoint outlived() const;
   ExitDiagnosis diagnose(const ExitStatus& status);
   [[nodiscard]] Await cure(Cause cause);
   void look_for_idle_wrapper();
@@ -184,6 +187,8 @@ class Backend {
   bool told_to_end_ = false;     ///< by an earlier agent: what lives is not to be taken over
   std::uint64_t oom_kills_ = 0;  ///< of the kernel, when the present generation was started
   bool adopted_ = false;         ///< the present generation was started by an earlier agent
+  bool resumed_ready_ = false;   ///< adopted, and its start had been completed then
+  bool served_ = false;          ///< the present generation has been ready once
   std::optional<WallTime> started_at_;
   std::optional<pid_t> pid_written_;  ///< what the pid file says because of us
   TimePoint begun_at_{}, running_since_{}, port_seen_free_{};

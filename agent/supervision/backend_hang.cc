@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "agent/evidence/incident_store.h"
-#include "agent/supervision/agent_id.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
@@ -140,7 +139,8 @@ void Backend::take_evidence(const HangVerdict& verdict, EvidenceRequest::Moment 
   request.id = incident_;
   request.backend = config_.name;
   request.generation = generation_;
-  request.token_prefix = token_prefix(services_.agent_id, config_.name);
+  const auto& tree = tree_.identity();
+  request.token_prefix = tree.guessable ? tree.guessable_prefix() : tree.token_prefix();
   if (port_) request.server = port_->server();
   request.port = config_.port;
   request.database_ports = HangWatch::database_ports(own_database_port());
@@ -186,8 +186,9 @@ void Backend::consider_hang() {
 }
 
 void Backend::hang_due(const HangVerdict& verdict, const HangPolicy::Decision& decision) {
-  // A start has its own time limit, and says then what it hung in.
-  if (lifecycle_.state() != State::kRunning) return;
+  // A start has its own time limit, and says then what it hung in. To go on helps it, too.
+  const bool harmless = decision.action == HangAction::kContinue && lifecycle_.state() == State::kStarting;
+  if (lifecycle_.state() != State::kRunning && !harmless) return;
   services_.log.warning(LogLine("hang_action")
                             .kv("backend", config_.name)
                             .kv("class", to_string(*verdict.hang))

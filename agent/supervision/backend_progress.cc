@@ -17,6 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr Duration kSamplePeriod = seconds(1);
+constexpr Duration kResumeTakes = seconds(1);
 
 /// How often a starting backend's port is looked at: a look costs some 20 us, and a fast start should not
 /// wait.
@@ -47,6 +48,7 @@ void Backend::follow_startup() {
     if (port_->last().ours) listen_timer_.disarm();
     follow_server();
   }
+  if (resumed_ready_ && !listen_timer_.armed()) listen_timer_.arm_at(begun_at_ + kResumeTakes);
   if (!port_ || port_->last().ours) prober_.begin_readiness();
 
   bool database = true, respond = true;
@@ -55,8 +57,18 @@ void Backend::follow_startup() {
   }
   startup_->set(StartupPhase::kDatabase, database, now);
   startup_->set(StartupPhase::kRespond, respond, now);
-  if (startup_->complete()) handle({EventType::kReady});
+  if (startup_->complete() || has_resumed()) handle({EventType::kReady});
   changed_();
+}
+
+/// What was ready when it was taken over is judged as running, also while its database is down: as soon as
+/// each probe has made up its mind, which gives a good backend its usual facts at once, and soon in any case.
+bool Backend::has_resumed() const {
+  if (!resumed_ready_) return false;
+  const auto& probes = prober_.trackers();
+  return Clock::now() - begun_at_ >= kResumeTakes ||
+         std::all_of(probes.begin(), probes.end(),
+                     [](const ProbeTracker& probe) { return probe.succeeding() || probe.failing(); });
 }
 
 void Backend::follow_health() {
@@ -112,6 +124,8 @@ void Backend::entered(State before) {
       if (!adopted_) record_.startup_completed(seconds_of(*startup_), to_seconds(startup_->elapsed()));
       record_.recovered(services_.loop.now());
       startup_.reset();
+      served_ = true;
+      if (resumed_ready_) prober_.forgive_all();  // They were asked in a hurry.
       running_since_ = services_.loop.now();
       if (adopted_) running_since_ -= std::chrono::system_clock::now() - *started_at_;
       problem_.clear();
@@ -141,7 +155,9 @@ void Backend::entered(State before) {
   }
   if (lifecycle_.awaiting() != Await::kNone) await();
   publish_state(to_string(lifecycle_.cause()), detail);
-  if (state == State::kRunning) sample();
+  if (state != State::kRunning) return;
+  hang_watch_.start_is_over();
+  sample();
 }
 
 /// Nothing runs any more.

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/config/values.h"
 #include "agent/os/kernel_counters.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
@@ -17,29 +18,48 @@ using std::chrono::milliseconds;
 
 constexpr Duration kIdlePeriod = milliseconds(100);
 constexpr Duration kPortPeriod = milliseconds(200);
+constexpr Duration kLastWords = std::chrono::seconds(5);
 constexpr std::size_t kShownEvidence = 200;
 
 constexpr ExitStatus kUnknownExit{false, 0, 0, false};
 
-std::string_view outlook(Await await) {
+std::string_view awaited(Await await) {
   switch (await) {
     case Await::kNone:
       return "";
     case Await::kChange:
-      return " It is started again when a file of the project changes.";
+      return "a file of the project changes";
     case Await::kDatabase:
-      return " It is started again when the database answers.";
+      return "the database answers";
     case Await::kPort:
-      return " It is started again when the port is free.";
+      return "the port is free";
   }
   return "";
 }
 
+std::string outlook(Await await, const RestartConfig& restart) {
+  if (await == Await::kNone || restart.policy == RestartPolicy::kNever) return "";
+  const std::string text = " It is started again when " + std::string(awaited(await));
+  if (restart.retry_interval <= Duration{0}) return text + ".";
+  return text + ", or in " + format_duration(restart.retry_interval) + ".";
+}
+
 }  // namespace
+
+/// What was written before is no reason for an end: the backend was well afterwards. So no client decides by
+/// what is logged of him whether it is started again.
+TimePoint Backend::outlived() const {
+  if (!served_) return TimePoint::min();
+  std::optional<TimePoint> well;
+  for (const ProbeTracker& probe : prober_.trackers()) {
+    if (probe.spec().own_listener) well = std::max(well, probe.last_success_began());
+  }
+  return well.value_or(services_.loop.now() - kLastWords);
+}
 
 ExitDiagnosis Backend::diagnose(const ExitStatus& status) {
   const bool killed = status.signal == SIGKILL || status.code == 128 + SIGKILL;
-  ExitFacts facts{status, output_.last_lines(), killed && kernel_oom_kills() > oom_kills_, {}};
+  ExitFacts facts{status, output_.last_lines(outlived()), killed && kernel_oom_kills() > oom_kills_, {}};
   for (const auto& probe : config_.probes) {
     if (probe.kind == ProbeKind::kDatabase) facts.database_ports.push_back(database_port(probe));
   }
@@ -51,7 +71,8 @@ Await Backend::cure(Cause cause) {
   switch (cause) {
     case Cause::kModuleNotFound:
     case Cause::kSyntaxError:
-      return Await::kChange;
+      // With the code as it is it has been well; if that has changed, the next start tells.
+      return served_ && !tree_.leader() ? Await::kNone : Await::kChange;
     case Cause::kDatabaseRefused:
       return std::any_of(config_.probes.begin(), config_.probes.end(),
                          [](const ProbeSpec& probe) { return probe.kind == ProbeKind::kDatabase; })
@@ -88,7 +109,7 @@ void Backend::application_ended(const ExitDiagnosis& diagnosis, const std::strin
                 services_.redactor.safe(diagnosis.evidence, kShownEvidence);
   }
   problem_ += ".";
-  if (config_.restart.policy != RestartPolicy::kNever) problem_ += outlook(event.await);
+  problem_ += outlook(event.await, config_.restart);
   handle(event);
 }
 
@@ -122,8 +143,14 @@ void Backend::look_for_idle_wrapper() {
     idle_timer_.arm_after(kIdlePeriod);
     return follow_health();
   }
-  if (!std::exchange(idle_wrapper_, "the application has ended, and what started it lives on").empty())
-    return;
+  if (!idle_wrapper_.empty()) {
+    const bool long_enough = config_.restart.retry_interval > Duration{0} &&
+                             now - *wrapper_.idle_since(now) >= config_.restart.retry_interval;
+    if (config_.restart.on_wrapper_idle == WrapperIdleAction::kWait || !long_enough) return;
+    return application_ended({Cause::kWrapperIdle, {}},
+                             "Wrapper is idle: " + std::exchange(idle_wrapper_, {}));
+  }
+  idle_wrapper_ = "the application has ended, and what started it lives on";
   const auto diagnosis = diagnose(kUnknownExit);
   const std::string evidence = services_.redactor.safe(diagnosis.evidence, kShownEvidence);
   if (!evidence.empty())

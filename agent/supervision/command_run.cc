@@ -59,12 +59,12 @@ std::string_view to_string(CommandRun::Result::Outcome outcome) {
 }
 
 CommandRun::CommandRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request,
-                       const std::string& document, const std::string& token_prefix, Duration time_limit)
+                       const std::string& document, const TreeIdentity& identity, Duration time_limit)
     : loop_(loop),
       redactor_(redactor),
       time_limit_(time_limit),
       due_(loop.now() + time_limit),
-      tree_(loop, token_prefix, false,
+      tree_(loop, identity, false,
             {[] {}, [this](const SpawnError& error) { settle(Result::Outcome::kFailure, error.message); },
              [this](const ExitStatus& status) { ended(status); }},
             kRunVariable) {

@@ -32,7 +32,7 @@ class CommandRun {
   /// Starts it. `request` needs no descriptors; its stdout goes where it says, or nowhere. Never throws for a
   /// command that cannot be started: that is a result.
   CommandRun(EventLoop& loop, const Redactor& redactor, SpawnRequest request, const std::string& document,
-             const std::string& token_prefix, Duration time_limit);
+             const TreeIdentity& identity, Duration time_limit);
 
   /// The reaper's report.
   bool on_reaped(pid_t pid, const ExitStatus& status) { return tree_.on_reaped(pid, status); }

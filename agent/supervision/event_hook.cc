@@ -17,11 +17,12 @@ constexpr Duration kRetry = std::chrono::milliseconds(100);
 
 }  // namespace
 
-EventHook::EventHook(EventLoop& loop, EventHookConfig config, std::string agent_id, const Redactor& redactor,
-                     Logger& log, std::function<void()> changed, std::optional<rlimit> open_files)
+EventHook::EventHook(EventLoop& loop, EventHookConfig config, const TreeIdentity& commands,
+                     const Redactor& redactor, Logger& log, std::function<void()> changed,
+                     std::optional<rlimit> open_files)
     : loop_(loop),
       config_(std::move(config)),
-      agent_id_(std::move(agent_id)),
+      commands_(commands),
       redactor_(redactor),
       log_(log),
       changed_(std::move(changed)),
@@ -114,7 +115,7 @@ void EventHook::start_next() {
   request.setting = "on_event";
   current_seq_ = next.seq;
   current_ = std::make_unique<CommandRun>(loop_, redactor_, std::move(request), next.document,
-                                          agent_id_ + "/" + std::to_string(next.seq) + "/", config_.timeout);
+                                          commands_.named(std::to_string(next.seq)), config_.timeout);
 }
 
 /// Says what has changed, not what goes on.

@@ -34,7 +34,7 @@ class EventHook {
 
   /// `redactor` and `log` must outlive it. `changed` is called when counts() has changed. `open_files`: the
   /// command's RLIMIT_NOFILE, if it is not to be ours.
-  EventHook(EventLoop& loop, EventHookConfig config, std::string agent_id, const Redactor& redactor,
+  EventHook(EventLoop& loop, EventHookConfig config, const TreeIdentity& commands, const Redactor& redactor,
             Logger& log, std::function<void()> changed, std::optional<rlimit> open_files = {});
 
   /// Kills what still runs.
@@ -72,7 +72,7 @@ class EventHook {
 
   EventLoop& loop_;
   EventHookConfig config_;
-  std::string agent_id_;
+  TreeIdentity commands_;
   const Redactor& redactor_;
   Logger& log_;
   std::function<void()> changed_;

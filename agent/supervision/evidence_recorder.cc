@@ -27,12 +27,12 @@ std::vector<std::string> EvidenceRecorder::own_command() {
   return {error || !std::filesystem::exists(program, error) ? link : program.string(), "capture"};
 }
 
-EvidenceRecorder::EvidenceRecorder(EventLoop& loop, std::filesystem::path directory, std::string agent_id,
-                                   const Redactor& redactor, Logger& log, std::function<void()> changed,
-                                   std::vector<std::string> command)
+EvidenceRecorder::EvidenceRecorder(EventLoop& loop, std::filesystem::path directory,
+                                   const TreeIdentity& commands, const Redactor& redactor, Logger& log,
+                                   std::function<void()> changed, std::vector<std::string> command)
     : loop_(loop),
       directory_(std::move(directory)),
-      agent_id_(std::move(agent_id)),
+      commands_(commands),
       redactor_(redactor),
       log_(log),
       changed_(std::move(changed)),
@@ -93,7 +93,7 @@ void EvidenceRecorder::start_next() {
   request.stdout_fd = answer_.get();
   settled_ = false;
   run_ = std::make_unique<CommandRun>(loop_, redactor_, std::move(request), encode(jobs_.front().request),
-                                      agent_id_ + "/evidence-" + std::to_string(++number_) + "/", kTimeLimit);
+                                      commands_.named("evidence-" + std::to_string(++number_)), kTimeLimit);
 }
 
 std::optional<EvidenceRecorder::Answer> EvidenceRecorder::answer() const {

@@ -32,7 +32,7 @@ class EvidenceRecorder {
   /// `directory`: of all incidents. `redactor` and `log` must outlive it; `changed` is called when counts()
   /// has changed. `command`: what takes a request on stdin and answers on stdout, this program's own by
   /// default.
-  EvidenceRecorder(EventLoop& loop, std::filesystem::path directory, std::string agent_id,
+  EvidenceRecorder(EventLoop& loop, std::filesystem::path directory, const TreeIdentity& commands,
                    const Redactor& redactor, Logger& log, std::function<void()> changed,
                    std::vector<std::string> command = own_command());
 
@@ -67,7 +67,7 @@ class EvidenceRecorder {
 
   EventLoop& loop_;
   std::filesystem::path directory_;
-  std::string agent_id_;
+  TreeIdentity commands_;
   const Redactor& redactor_;
   Logger& log_;
   std::function<void()> changed_;

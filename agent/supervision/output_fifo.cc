@@ -18,6 +18,11 @@ bool is_our_fifo(const struct stat& info) {
   return S_ISFIFO(info.st_mode) && info.st_uid == ::geteuid();
 }
 
+/// Nobody else can have opened it.
+bool is_private(const struct stat& info) {
+  return (info.st_mode & 0777) == 0600;
+}
+
 bool is_same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
@@ -52,7 +57,7 @@ UniqueFd open_output_fifo_of(pid_t process, int number, const std::string& name)
   const std::string theirs = "/proc/" + std::to_string(process) + "/fd/" + std::to_string(number);
   const UniqueFd found(::open(theirs.c_str(), O_PATH | O_CLOEXEC));
   struct stat info {};
-  if (!found || ::fstat(found.get(), &info) != 0 || !is_our_fifo(info)) return {};
+  if (!found || ::fstat(found.get(), &info) != 0 || !is_our_fifo(info) || !is_private(info)) return {};
   // A pipe of its own has no such name: whoever reads that one must not lose anything to us.
   const std::string ours = "/proc/self/fd/" + std::to_string(found.get());
   std::error_code error;

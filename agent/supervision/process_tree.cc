@@ -37,24 +37,19 @@ std::set<pid_t> ended_children() {
   return ended;
 }
 
-std::string cgroup_name(std::string token_prefix) {
-  std::replace(token_prefix.begin(), token_prefix.end(), '/', '.');
-  return "codex-agent." + token_prefix.substr(0, token_prefix.size() - 1);
-}
-
 }  // namespace
 
-ProcessTree::ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgroup, Events events,
+ProcessTree::ProcessTree(EventLoop& loop, TreeIdentity identity, bool use_cgroup, Events events,
                          const char* token_variable)
     : loop_(loop),
-      token_prefix_(std::move(token_prefix)),
+      identity_(std::move(identity)),
       token_variable_(token_variable),
       events_(std::move(events)) {
-  if (use_cgroup) cgroup_ = Cgroup::create(cgroup_name(token_prefix_));
+  if (use_cgroup) cgroup_ = Cgroup::create(identity_.cgroup_name());
 }
 
 void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
-  request.environment[token_variable_] = token_prefix_ + std::to_string(generation) + "/";
+  request.environment[token_variable_] = identity_.token_prefix() + std::to_string(generation) + "/";
   request.pid_variable = token_variable_;
   renew_cgroup();
   request.cgroup_fd = cgroup_ ? cgroup_->fd() : -1;
@@ -69,6 +64,7 @@ void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
   }
   request.environment.clear();  // Only the command is needed from here on; the rest may hold secrets.
   request_ = std::move(request);
+  identity_.guessable = false;
   leader_ = ProcessId{child.pid, 0};
   if (const auto stat = read_proc_stat(child.pid)) leader_->start_ticks = stat->start_ticks;
   seen_ = {*leader_};
@@ -88,7 +84,7 @@ void ProcessTree::renew_cgroup() {
     cpu_of_earlier_cgroups_.system_seconds += cpu->system_seconds;
   }
   cgroup_.reset();
-  cgroup_ = Cgroup::create(cgroup_name(token_prefix_));
+  cgroup_ = Cgroup::create(identity_.cgroup_name());
 }
 
 void ProcessTree::watch_exec_pipe() {
@@ -110,7 +106,7 @@ std::optional<SpawnError> ProcessTree::exec_finished() {
 
 bool ProcessTree::find_leftovers() {
   const auto family = own_family();
-  for (const auto& id : find_processes_by_environment(token_variable_, token_prefix_)) {
+  for (const auto& id : find_tree(identity_, token_variable_)) {
     if (!family.contains(id.pid)) seen_.insert(id);
   }
   foreign_children_ = !members().empty();
@@ -121,10 +117,10 @@ std::optional<ProcessTree::Adoptable> ProcessTree::adoptable() {
   std::optional<Adoptable> best;
   if (leader_ || !foreign_children_) return best;
   for (const auto& member : members()) {
-    const auto token = environment_of(member.pid, token_variable_);
-    if (!token || !token->starts_with(token_prefix_)) continue;
+    const auto token = token_of(identity_, member.pid, token_variable_);
+    if (!token) continue;
     char* end = nullptr;
-    const auto generation = std::strtoull(token->c_str() + token_prefix_.size(), &end, 10);
+    const auto generation = std::strtoull(token->c_str(), &end, 10);
     const bool leads = end == "/" + std::to_string(member.pid);
     if (leads && (!best || generation > best->generation))
       best = {{member.pid, member.start_ticks}, generation};
@@ -175,7 +171,7 @@ void ProcessTree::leader_gone(const ExitStatus& status) {
 bool ProcessTree::is_ours(const ProcStat& orphan) {
   const ProcessId id{orphan.pid, orphan.start_ticks};
   if (seen_.contains(id) || (session_ != 0 && orphan.session == session_)) return true;
-  const auto answer = started_with(orphan, token_variable_, token_prefix_);
+  const auto answer = started_with(orphan, token_variable_, identity_.token_prefix());
   if (!answer) unsettled_ = true;
   return answer.value_or(false);
 }

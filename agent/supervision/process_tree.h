@@ -11,12 +11,9 @@
 #include "agent/os/process_table.h"
 #include "agent/os/reaper.h"
 #include "agent/os/spawn.h"
+#include "agent/supervision/tree_identity.h"
 
 namespace codex {
-
-/// Environment variable that marks every process of a tree; its value is AGENT_ID/BACKEND/GENERATION/LEADER,
-/// the last being the leader's pid. It passes through npm, nodemon and double forks, where descriptors do not.
-inline constexpr const char* kTokenVariable = "CODEX_AGENT_TOKEN";
 
 /// One command's processes, a backend's most of all: the leader that we started and whatever came of it,
 /// wherever it has moved (own session, own group, re-parented to us as sub-reaper). Only members ever get a
@@ -32,10 +29,12 @@ class ProcessTree {
     std::function<void(const ExitStatus&)> leader_exited;
   };
 
-  /// `token_prefix`: AGENT_ID/BACKEND/. `use_cgroup`: try to give the tree a cgroup of its own.
-  /// `token_variable`: what carries the token.
-  ProcessTree(EventLoop& loop, std::string token_prefix, bool use_cgroup, Events events,
+  /// `use_cgroup`: try to give the tree a cgroup of its own. `token_variable`: what carries the token.
+  ProcessTree(EventLoop& loop, TreeIdentity identity, bool use_cgroup, Events events,
               const char* token_variable = kTokenVariable);
+
+  /// By what its processes are told from others. What it spawns has a secret, so that none is guessable then.
+  [[nodiscard]] const TreeIdentity& identity() const { return identity_; }
 
   /// Starts the leader of `generation`; the tree must be empty. Throws SpawnError.
   void spawn(SpawnRequest request, std::uint64_t generation);
@@ -87,7 +86,7 @@ class ProcessTree {
   void leader_gone(const ExitStatus& status);
 
   EventLoop& loop_;
-  std::string token_prefix_;
+  TreeIdentity identity_;
   const char* token_variable_;
   Events events_;
   std::optional<Cgroup> cgroup_;

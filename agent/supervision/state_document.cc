@@ -63,6 +63,10 @@ SavedBackend backend_from(const Json& json) {
   SavedBackend backend;
   backend.desired_running = json.at("desired").get<std::string>() == "running";
   json.at("stopping").get_to(backend.stopping);
+  // 0.1.0 knew neither.
+  const auto ready = json.find("ready");
+  if (ready != json.end()) backend.ready = ready->get<bool>();
+  backend.guessable = ready == json.end() || json.value("guessable", false);
   json.at("generation").get_to(backend.generation);
   json.at("failures").get_to(backend.budget.failures);
   for (const Json& at : json.at("restarts_at_monotonic_ns")) {
@@ -79,12 +83,14 @@ std::string render_saved_backend(const SavedBackend& backend) {
   for (const TimePoint at : backend.budget.restarts) {
     restarts.push_back(std::chrono::nanoseconds(at.time_since_epoch()).count());
   }
-  const Json json = {{"desired", backend.desired_running ? "running" : "stopped"},
-                     {"stopping", backend.stopping},
-                     {"generation", backend.generation},
-                     {"failures", backend.budget.failures},
-                     {"restarts_at_monotonic_ns", std::move(restarts)},
-                     {"history", to_json(backend.history)}};
+  Json json = {{"desired", backend.desired_running ? "running" : "stopped"},
+               {"stopping", backend.stopping},
+               {"generation", backend.generation},
+               {"failures", backend.budget.failures},
+               {"restarts_at_monotonic_ns", std::move(restarts)},
+               {"history", to_json(backend.history)}};
+  if (backend.ready) json["ready"] = *backend.ready;
+  if (backend.guessable) json["guessable"] = true;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -1,7 +1,5 @@
 #include "agent/supervision/state_file.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <future>
 #include <memory>
@@ -9,7 +7,7 @@
 #include <utility>
 
 #include "agent/os/files.h"
-#include "agent/os/unique_fd.h"
+#include "agent/os/random_id.h"
 
 namespace codex {
 
@@ -23,15 +21,21 @@ constexpr Duration kPatience = milliseconds(100);
 constexpr Duration kDiskHadItsTime = seconds(1);
 constexpr Duration kTryAgain = seconds(1);
 
-/// random(4), /proc/sys/kernel/random/boot_id: another one for every boot.
-std::string boot_id() {
-  const UniqueFd directory(::open("/proc/sys/kernel/random", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  std::string id = directory ? read_proc_file(directory.get(), "boot_id", 64).value_or("") : "";
-  std::erase(id, '\n');
-  return id;
-}
-
 }  // namespace
+
+std::optional<SavedBackend> read_saved_backend(const std::filesystem::path& state_directory,
+                                               const std::string& backend) {
+  try {
+    std::string damage;
+    const auto all =
+        parse_state(read_regular_file(state_directory / "state.json", kLargest), boot_id(), damage);
+    if (const auto found = all ? all->find(backend) : decltype(all->end()){}; all && found != all->end())
+      return found->second;
+  } catch (const std::system_error&) {
+    // None, or not for us to read.
+  }
+  return std::nullopt;
+}
 
 StateFile::StateFile(EventLoop& loop, Worker& disk, std::filesystem::path file, std::function<void()> changed)
     : loop_(loop),

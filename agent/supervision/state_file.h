@@ -18,6 +18,8 @@ namespace codex {
 struct SavedBackend {
   bool desired_running = false;  ///< what the operators want
   bool stopping = false;         ///< its processes have been told to end: they are not to be taken over
+  std::optional<bool> ready;     ///< the generation had completed its start; nullopt: nobody wrote that down
+  bool guessable = false;        ///< its processes are of 0.1.0: TreeIdentity::guessable
   std::uint64_t generation = 0;
   RestartBudget::History budget;
   BackendHistory history;
@@ -83,5 +85,10 @@ std::optional<std::map<std::string, SavedBackend>> parse_state(const std::string
                                                                const std::string& boot_id,
                                                                std::string& damage);
 std::string render_saved_backend(const SavedBackend& backend);
+
+/// What an agent of this boot has written of a backend in STATE_DIRECTORY/state.json; nullopt if nothing that
+/// can be read. Blocks for the disk; for commands without an agent.
+std::optional<SavedBackend> read_saved_backend(const std::filesystem::path& state_directory,
+                                               const std::string& backend);
 
 }  // namespace codex

@@ -23,7 +23,8 @@ class Hook : public CommandFixture {
  protected:
   void use(std::vector<std::string> command, Duration timeout = seconds(30)) {
     EventHookConfig config{std::move(command), timeout, directory_.path(), {{"PATH", "/usr/bin:/bin"}}};
-    hook_ = std::make_unique<EventHook>(loop_, std::move(config), "test" + std::to_string(::getpid()),
+    hook_ = std::make_unique<EventHook>(loop_, std::move(config),
+                                        TreeIdentity{"test" + std::to_string(::getpid()), "", "secret"},
                                         redactor_, log_, [this] { ++changes_; });
   }
   void shell(const std::string& script, Duration timeout = seconds(30)) {
@@ -83,7 +84,7 @@ TEST_F(Hook, NamesTheEventInTheEnvironmentAndIsNoPartOfABackend) {
 }
 
 TEST_F(Hook, ABackendsTreeDoesNotTakeAHookForAMember) {
-  ProcessTree tree(loop_, "test" + std::to_string(::getpid()) + "/", false, {[] {}, {}, {}});
+  ProcessTree tree(loop_, {"test" + std::to_string(::getpid()), "", "secret"}, false, {[] {}, {}, {}});
   shell("(setsid sh -c 'echo $$ >daemon; exec sleep 100' &) ; echo >begun; exec sleep 100", seconds(1));
   add(1);
   ASSERT_TRUE(turn_until([&] { return !written("begun").empty() && written("daemon").ends_with("\n"); }));

@@ -17,8 +17,9 @@ class Recorder : public CommandFixture {
  protected:
   void shell(const std::string& script) {
     recorder_ = std::make_unique<EvidenceRecorder>(
-        loop_, directory_ / "evidence", "test" + std::to_string(::getpid()), redactor_, log_,
-        [this] { ++changes_; }, std::vector<std::string>{"sh", "-c", script, directory_.path()});
+        loop_, directory_ / "evidence", TreeIdentity{"test" + std::to_string(::getpid()), "", "secret"},
+        redactor_, log_, [this] { ++changes_; },
+        std::vector<std::string>{"sh", "-c", script, directory_.path()});
   }
 
   void capture(const std::string& backend = "api") {
@@ -85,7 +86,8 @@ TEST_F(Recorder, NonsenseIsNoAnswer) {
 
 TEST_F(Recorder, ACommandThatIsNotThereIsAFailure) {
   recorder_ = std::make_unique<EvidenceRecorder>(
-      loop_, directory_ / "evidence", "test", redactor_, log_, [] {}, std::vector<std::string>{"/not/there"});
+      loop_, directory_ / "evidence", TreeIdentity{"test", "", "secret"}, redactor_, log_, [] {},
+      std::vector<std::string>{"/not/there"});
   capture();
   ASSERT_TRUE(answered(1));
   EXPECT_FALSE(answers_[0]);

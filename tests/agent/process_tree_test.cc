@@ -30,12 +30,12 @@ class Tree : public LoopFixture, public ::testing::WithParamInterface<bool> {
                   reaped_[pid] = status;
                   if (tree_.on_reaped(pid, status)) stopper_.member_gone();
                 }),
-        tree_(loop_, "test" + std::to_string(::getpid()) + "/tree/", GetParam(),
+        tree_(loop_, {"test" + std::to_string(::getpid()), "tree", "secret"}, GetParam(),
               {[this] { exec_ok_ = true; }, [this](const SpawnError& error) { spawn_error_ = error; },
                [this](const ExitStatus& status) { exit_ = status; }}),
-        stopper_(
-            loop_, tree_, sock_diag_, std::nullopt,
-            {[this](bool) { empty_ = true; }, [this](const std::string& signal) { signals_.push_back(signal); }}) {}
+        stopper_(loop_, tree_, sock_diag_, std::nullopt,
+                 {[this](bool) { empty_ = true; },
+                  [this](const std::string& signal) { signals_.push_back(signal); }}) {}
 
   ~Tree() override {
     for (int i = 0; i < 200 && !tree_.is_surely_empty(); ++i) {
@@ -114,8 +114,9 @@ TEST_P(Tree, ABadInterpreterIsASpawnFailureWithNothingLeftBehind) {
 }
 
 TEST_P(Tree, TheChildHasACleanStateOfItsOwn) {
-  // Every descriptor above 2 is closed, no signal ignored or blocked, its own session, the marker is set. grep looks
-  // at its own masks, which it has from the shell: the shell blocks signals for a moment whenever it forks.
+  // Every descriptor above 2 is closed, no signal ignored or blocked, its own session, the marker is set.
+  // grep looks at its own masks, which it has from the shell: the shell blocks signals for a moment whenever
+  // it forks.
   ::signal(SIGPIPE, SIG_IGN);
   const UniqueFd leaky(::fcntl(0, F_DUPFD, 40));  // a library's descriptor without close-on-exec
   shell(
@@ -198,7 +199,8 @@ TEST_P(Tree, TheAgentIsNeverAMemberWhateverItsEnvironmentSays) {
   // the pid.
   const pid_t agent = ::fork();
   if (agent == 0) {
-    const std::string token = std::string(kTokenVariable) + "=family" + std::to_string(::getpid()) + "/x/1";
+    const std::string token =
+        std::string(kTokenVariable) + "=family" + std::to_string(::getpid()) + ".secret/x/1";
     const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
     const std::array<const char*, 2> environment{token.c_str(), nullptr};
     ::execle(program.c_str(), program.c_str(), "--gtest_filter=TokenBearer.FindsNoLeftovers",
@@ -235,7 +237,7 @@ TEST_P(Tree, IsNeverTakenForEmptyWhileAProcessChangesItsProgram) {
   ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
   for (int i = 0; i < 2000; ++i) {
     loop_.run_once(Duration{0});
-    ProcessTree look(loop_, "test" + std::to_string(::getpid()) + "/tree/", false, {});
+    ProcessTree look(loop_, {"test" + std::to_string(::getpid()), "tree", "secret"}, false, {});
     ASSERT_FALSE(look.members().empty() && look.is_surely_empty()) << "look " << i;
   }
 }
@@ -251,7 +253,7 @@ TEST_P(Tree, IsNotEmptyWhileAProcessLives) {
 TEST_P(Tree, ALeaderIsAdoptableAndWhatItLeftBehindIsNot) {
   shell("setsid sleep 1000 & setsid sleep 1000 & wait");
   ASSERT_TRUE(has_members(3));
-  ProcessTree next(loop_, "test" + std::to_string(::getpid()) + "/tree/", false, {});
+  ProcessTree next(loop_, {"test" + std::to_string(::getpid()), "tree", "secret"}, false, {});
   ASSERT_TRUE(next.find_leftovers());
   const auto adoptable = next.adoptable();
   ASSERT_TRUE(adoptable);
@@ -285,7 +287,7 @@ INSTANTIATE_TEST_SUITE_P(WithAndWithoutCgroup, Tree, ::testing::Bool(),
 /// Also run in a process of its own that has the token of the tree it looks for in its environment.
 TEST(TokenBearer, FindsNoLeftovers) {
   EventLoop loop;
-  ProcessTree tree(loop, "family" + std::to_string(::getpid()) + "/x/", false, {});
+  ProcessTree tree(loop, {"family" + std::to_string(::getpid()), "x", "secret"}, false, {});
   EXPECT_FALSE(tree.find_leftovers());
   EXPECT_TRUE(tree.members().empty());
 }

@@ -17,6 +17,7 @@ SavedBackend sample() {
   SavedBackend backend;
   backend.desired_running = true;
   backend.stopping = true;
+  backend.ready = true;
   backend.generation = 7;
   backend.budget = {2, {TimePoint{seconds(11)}, TimePoint{milliseconds(12345)}}};
   backend.history.starts = 7;
@@ -41,6 +42,20 @@ TEST(StateDocument, ReadsWhatItWrote) {
   EXPECT_EQ(render_saved_backend(read->at("app")), render_saved_backend(sample()));
   EXPECT_EQ(read->at("app").budget.restarts, sample().budget.restarts);
   EXPECT_EQ(read->at("app").history.last_exit->cause, "crash");
+}
+
+TEST(StateDocument, ReadsWhatAnAgentOf0_1_0Wrote) {
+  SavedBackend old = sample();
+  old.ready.reset();
+  std::string damage;
+  const auto read = parse_state(document(old), "this boot", damage);
+  ASSERT_TRUE(read) << damage;
+  EXPECT_FALSE(read->at("app").ready) << "nobody wrote that down";
+  EXPECT_TRUE(read->at("app").guessable) << "its tokens had no secret";
+  EXPECT_FALSE(parse_state(document(sample()), "this boot", damage)->at("app").guessable);
+  SavedBackend taken_over = sample();
+  taken_over.guessable = true;
+  EXPECT_TRUE(parse_state(document(taken_over), "this boot", damage)->at("app").guessable);
 }
 
 TEST(StateDocument, AnotherBootIsNoneAndNoDamage) {

@@ -1,6 +1,10 @@
 """Why a backend ended, and what follows: the cause in status, event and metric, and the policy that fits it."""
 
+import contextlib
+import http.client
 import socket
+import urllib.parse
+import urllib.request
 
 import psutil
 import pytest
@@ -43,12 +47,12 @@ def check_told(agent, cause, state, awaiting):
     return backend
 
 
-def test_a_missing_module_is_not_retried_until_a_file_changes(npm):
+def test_a_missing_module_waits_for_a_file_to_change(npm):
     agent = npm("const thing = require('missing-thing');\n" + SERVER + LISTEN)
     told = agent.start(expect=1, timeout=60)
     assert "module_not_found" in told.stderr and "missing-thing" in told.stderr
     backend = check_told(agent, "module_not_found", "failed", "file_change")
-    assert backend["next_attempt_at"] is None
+    assert backend["next_attempt_at"], "no wait is for ever"
     assert "waits for a file to change" in agent.run("status", expect=3).stdout
     holds_for(lambda: agent.backend()["starts"] == 1, 2, "a single start")
     module = agent.directory / "node_modules" / "missing-thing"
@@ -57,7 +61,7 @@ def test_a_missing_module_is_not_retried_until_a_file_changes(npm):
     agent.wait_for_state("running", 30)
 
 
-def test_a_syntax_error_is_not_retried_until_a_file_changes(npm):
+def test_a_syntax_error_waits_for_a_file_to_change(npm):
     agent = npm("const = ;\n" + SERVER + LISTEN)
     told = agent.start(expect=1, timeout=60)
     assert "syntax_error" in told.stderr
@@ -66,6 +70,98 @@ def test_a_syntax_error_is_not_retried_until_a_file_changes(npm):
     (agent.directory / "app.js").write_text(SERVER + LISTEN, encoding="ascii")
     agent.wait_for_state("running", 30)
     assert agent.backend()["exit_causes"]["syntax_error"] == 1
+
+
+@pytest.mark.parametrize("source", ["require('missing-thing');\n", "const = ;\n"], ids=["module", "syntax"])
+def test_what_waits_for_a_file_to_change_is_also_tried_again_by_the_clock(agent, source):
+    agent.directory.joinpath("app.js").write_text(source, encoding="ascii")
+    agent.configure(["node", "app.js"], '[backend.app.restart]\nretry_interval = "1s"\n')
+    told = agent.start(expect=1)
+    assert "or in 1s" in told.stderr
+    wait_until(lambda: agent.backend()["starts"] >= 3, 20, "two slow retries")
+
+
+# Says what it is told to say, and ends when it is told to.
+SAYS = """
+const http = require('http');
+http.createServer((request, response) => {
+  const url = new URL(request.url, 'http://x');
+  if (url.searchParams.has('say')) console.log(url.searchParams.get('say'));
+  if (url.pathname === '/crash') process.exit(1);
+  if (url.pathname === '/load') require('./gone');
+  response.end('ok');
+}).listen(Number(process.env.PORT), '127.0.0.1');
+"""
+
+LINES_THAT_NAME_A_CAUSE = [
+    "Error [ERR_MODULE_NOT_FOUND]: x",
+    "Error: Cannot find module 'optional'",
+    "ModuleNotFoundError: No module named 'x'",
+    "src/app.ts(3,7): error TS1005: ';' expected.",
+    "[api] Error: Cannot find module 'optional'",
+]
+
+
+def request(agent, path, **query):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        urllib.request.urlopen(f"http://127.0.0.1:{agent.port}{path}?{urllib.parse.urlencode(query)}", timeout=5).read()
+
+
+def wait_for_answered_probes(agent):
+    asked = agent.backend()["probes"][0]["attempts"]
+    wait_until(lambda: agent.backend()["probes"][0]["attempts"] > asked + 2, 10, "answered probes")
+
+
+@pytest.mark.parametrize("line", LINES_THAT_NAME_A_CAUSE)
+def test_what_a_backend_has_outlived_is_no_cause_of_its_end(agent, line):
+    """Logged about an optional module, or by a client as its name; and a crash another day."""
+    agent.directory.joinpath("app.js").write_text(SAYS, encoding="ascii")
+    agent.configure(["node", "app.js"])
+    agent.start()
+    request(agent, "/", say=line)
+    wait_until(lambda: line in agent.output, 10, "the line")
+    wait_for_answered_probes(agent)
+    request(agent, "/crash")
+    wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 15, "the restart")
+    backend = agent.backend()
+    assert backend["exit_causes"]["crash"] == 1 and backend["last_exit"]["cause"] == "crash"
+
+
+@pytest.mark.parametrize("line", LINES_THAT_NAME_A_CAUSE)
+def test_no_line_keeps_a_backend_down_that_was_well_with_this_code(agent, line):
+    """Said in the very moment of the crash."""
+    agent.directory.joinpath("app.js").write_text(SAYS, encoding="ascii")
+    agent.configure(["node", "app.js"])
+    agent.start()
+    request(agent, "/crash", say=line)
+    wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 15, "the restart")
+    assert agent.backend()["restarts"]["total"] == 1
+
+
+def test_a_module_that_is_gone_while_the_backend_runs_is_a_cause_of_the_next_start(agent):
+    agent.directory.joinpath("app.js").write_text(SAYS, encoding="ascii")
+    agent.configure(["node", "app.js"])
+    agent.start()
+    request(agent, "/load")
+    wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 15, "the restart")
+    assert agent.backend()["last_exit"]["cause"] == "module_not_found", "told all the same"
+    agent.directory.joinpath("app.js").write_text("require('./gone');\n" + SAYS, encoding="ascii")
+    request(agent, "/crash")
+    check_told(agent, "module_not_found", "failed", "file_change")
+
+
+def test_a_worker_has_outlived_what_it_wrote_long_before_its_end(agent):
+    """It has no probe that could tell; what it wrote in its last seconds may say why."""
+    worker = "import sys, time\nprint(sys.argv[1], flush=True)\ntime.sleep(float(sys.argv[2]))\nsys.exit(1)\n"
+    agent.directory.joinpath("worker.py").write_text(worker, encoding="ascii")
+    agent.write("""
+[backend.app]
+command = ["/usr/bin/python3", "worker.py", "ModuleNotFoundError: No module named 'x'", "6"]
+port = "none"
+""")
+    agent.start()
+    wait_until(lambda: agent.backend()["starts"] == 2, 20, "the restart")
+    assert agent.backend()["last_exit"]["cause"] == "crash"
 
 
 def test_a_command_that_is_not_there_waits_for_a_change(agent):

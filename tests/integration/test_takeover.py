@@ -1,7 +1,10 @@
 """A new agent takes over from one that was killed or that hands over: no request fails, no line is lost."""
 
+import datetime
+import json
 import re
 import signal
+import sqlite3
 import subprocess
 
 import psutil
@@ -10,7 +13,8 @@ import pytest
 from harness import processes
 from harness.agent import PYTHON_BACKEND
 from harness.load import Requests
-from harness.waiting import wait_until
+from harness.ports import free_port
+from harness.waiting import holds_for, wait_until
 
 
 @pytest.fixture
@@ -133,3 +137,164 @@ def test_replace_in_the_foreground_ends_the_other_agent(serving):
         process.send_signal(signal.SIGTERM)
         process.wait(30)
     serving.assert_nothing_runs()
+
+
+def with_database(agent, **options):
+    """A backend whose database is a file, and that file."""
+    file = agent.directory / "app.db"
+    sqlite3.connect(file).close()
+    agent.configure(PYTHON_BACKEND, database=f"sqlite:{file}", **options)
+    agent.run("run", "--background", expect=0)
+    return file, agent.wait_for_state("running")
+
+
+@pytest.mark.parametrize("change", [kill_agent, replace_agent], ids=["kill -9", "run --replace"])
+def test_what_was_running_is_judged_as_running_while_its_database_is_down(agent, change):
+    database, before = with_database(agent, start_timeout="3s")
+    database.unlink()
+    agent.wait_for_state("degraded")
+    change(agent)
+    after = agent.wait_for_state("degraded", timeout=3)
+    assert after["health_reason"].startswith("database"), after
+    holds_for(lambda: agent.backend()["pid"] == before["pid"], 4, "the backend beyond the time of a start", interval=0.2)
+    sqlite3.connect(database).close()
+    assert agent.wait_for_state("running")["generation"] == before["generation"]
+    assert agent.backend()["restarts"]["total"] == 0 and agent.backend()["starts"] == 1
+
+
+def test_a_start_that_is_taken_over_half_way_still_has_its_time_limit(agent):
+    agent.configure([*PYTHON_BACKEND, "--never-answer"], start_timeout="3s")
+    start = agent.popen("start", "--no-wait")
+    start.communicate(timeout=20)
+    wait_until(lambda: processes.listening(agent.port), 10, "the listener")
+    agent.kill_daemon()
+    agent.run("run", "--background", expect=0)
+    wait_until(lambda: [event for event in agent.events() if event["reason"] == "start_timeout"], 15, "the end of the start")
+
+
+def test_a_server_that_is_stopped_is_continued_by_the_next_agent(serving):
+    before = serving.backend()
+    serving.kill_daemon()
+    server = psutil.Process(before["pid"])
+    server.suspend()
+    serving.start()
+    wait_until(lambda: server.status() != psutil.STATUS_STOPPED, 10, "SIGCONT")
+    after = serving.wait_for_state("running")
+    assert (after["pid"], after["restarts"]["total"]) == (before["pid"], 0)
+
+
+def replace_amid(agent, command, amid, still=lambda: True):
+    """Takes over while `command` waits for its answer; what it says in the end. `still`: what must hold when the new
+    agent is there, for it waits for nothing that is under way."""
+    old = agent.pid if agent.state_directory.joinpath("lock").exists() else None
+    waiting = agent.popen(*command)
+    wait_until(amid, 15, f"the {command[0]} under way", interval=0.05)
+    old = old or agent.pid
+    agent.run("run", "--replace", "--background", expect=0)
+    assert agent.pid != old and still() and waiting.poll() is None
+    out, err = waiting.communicate(timeout=40)
+    assert [process.name() for process in agent.processes()].count("codex-agentd") == 1
+    assert waiting.returncode == 0, out + err
+    return out
+
+
+def test_who_waits_for_a_start_gets_the_answer_from_the_next_agent(agent):
+    agent.configure([*PYTHON_BACKEND, "--listen-after", "5000"])
+    said = replace_amid(agent, ["start"], agent.journal.starts, still=lambda: not processes.listening(agent.port))
+    assert "app: running" in said or "already running" in said, said
+    assert agent.backend()["state"] == "running"
+    assert len(agent.journal.starts()) == 1
+
+
+def test_who_waits_for_a_restart_gets_the_answer_from_the_next_agent(agent):
+    agent.configure([*PYTHON_BACKEND, "--drain", "1500", "--listen-after", "500"], stop_timeout="10s")
+    agent.start()
+    replace_amid(agent, ["restart"], lambda: agent.backend()["state"] == "stopping")
+    assert agent.backend()["state"] == "running"
+    assert len(agent.journal.starts()) == 2
+
+
+def test_who_waits_for_a_stop_gets_the_answer_from_the_next_agent(agent):
+    agent.configure([*PYTHON_BACKEND, "--drain", "1500"], stop_timeout="10s")
+    agent.start()
+    said = replace_amid(agent, ["stop"], lambda: agent.backend()["state"] == "stopping")
+    assert "app: stopped" in said, said
+    agent.assert_nothing_runs()
+
+
+def two_backends(agent):
+    second = free_port()
+    agent.write(f"""
+[backend.a]
+command = {json.dumps(PYTHON_BACKEND)}
+port = {agent.port}
+[backend.b]
+command = {json.dumps(PYTHON_BACKEND)}
+port = {second}
+""")
+    agent.run("run", "--background", expect=0)
+    for name in "ab":
+        agent.wait_for_state("running", name=name)
+
+
+@pytest.mark.parametrize("dead", ["b", "ab"])
+def test_a_stop_of_one_backend_forgets_nothing_of_the_others(agent, dead):
+    """As the first command after the agent's death, with backends that have died as well."""
+    two_backends(agent)
+    backends = [psutil.Process(agent.backend(name)["pid"]) for name in dead]
+    agent.kill_daemon()
+    for backend in backends:
+        backend.kill()
+        wait_until(lambda gone=backend: not processes.alive(gone), 10, "its death")
+    starts = len(agent.journal.starts())
+    agent.stop("a")
+    assert agent.wait_for_state("running", name="b")["desired"] == "running"
+    a = agent.backend("a")
+    assert (a["state"], a["desired"]) == ("stopped", "stopped")
+    assert len(agent.journal.starts()) == starts + 1, "nothing is started only for being stopped"
+    assert not processes.listening(agent.port)
+
+
+def test_a_shutdown_as_the_first_command_starts_nothing(agent):
+    two_backends(agent)
+    victim = psutil.Process(agent.backend("b")["pid"])
+    agent.kill_daemon()
+    victim.kill()
+    wait_until(lambda: not processes.alive(victim), 10, "its death")
+    starts = len(agent.journal.starts())
+    agent.run("shutdown", expect=0)
+    assert len(agent.journal.starts()) == starts
+    agent.assert_nothing_runs()
+
+
+@pytest.mark.parametrize("command", ["start", "restart", "stop"])
+def test_a_command_that_meets_a_dying_agent_is_carried_out_by_the_next(serving, command):
+    """It is connected already when the agent is killed."""
+    daemon = psutil.Process(serving.pid)
+    daemon.suspend()
+    asking = serving.popen(command)
+    wait_until(lambda: processes.connected(serving.state_directory / "control.sock"), 10, "the connection")
+    daemon.kill()
+    out, err = asking.communicate(timeout=40)
+    assert asking.returncode == 0, out + err
+    assert serving.backend()["state"] == ("stopped" if command == "stop" else "running")
+
+
+def seconds_between(log, first, second):
+    """By the log's own clock."""
+    at = {event: datetime.datetime.fromisoformat(line.split()[0].replace("Z", "+00:00"))
+          for line in log.splitlines() for event in (first, second) if event in line}
+    return (at[second] - at[first]).total_seconds()
+
+
+def test_an_agent_ends_as_soon_as_nothing_runs(make_agent):
+    """The quickest of three, so that a busy host is no reason to fail."""
+    def shut_down(number):
+        agent = make_agent(f"project{number}")
+        agent.configure(PYTHON_BACKEND)
+        agent.start()
+        agent.run("shutdown", expect=0)
+        return seconds_between(agent.log, "to=stopped", "agent_ended")
+
+    took = min(shut_down(number) for number in range(3))
+    assert took < 0.5, took

@@ -43,6 +43,22 @@ def crash(agent):
         pass
 
 
+def edit(agent, source):
+    """Saves and waits for the reload. nodemon misses an edit now and then; who waits for it saves once more."""
+    owner = agent.backend()["port"]["owner_pid"]
+    edits = itertools.count()
+
+    def reloaded():
+        found = agent.backend()["port"]
+        if found["ours"] and found["owner_pid"] not in (None, owner):
+            return True
+        if next(edits) % 40 == 0:
+            (agent.directory / "app.js").write_text(source + f"// {next(edits)}\n", encoding="ascii")
+        return False
+
+    wait_until(reloaded, 30, "the reload", interval=0.05)
+
+
 def test_it_is_noticed_within_two_seconds_and_restarted(wrapped):
     agent = wrapped("restart")
     before = agent.backend()
@@ -77,19 +93,7 @@ def test_in_development_it_is_shown_and_left_to_the_next_edit(wrapped):
 def test_an_edit_that_reloads_the_application_is_no_idle_wrapper(wrapped):
     agent = wrapped("restart")
     for i in range(3):
-        owner = agent.backend()["port"]["owner_pid"]
-        edits = itertools.count()
-
-        def reloaded():
-            found = agent.backend()["port"]
-            if found["ours"] and found["owner_pid"] not in (None, owner):
-                return True
-            # nodemon misses an edit now and then; who waits for the reload saves once more.
-            if next(edits) % 40 == 0:
-                (agent.directory / "app.js").write_text(APPLICATION + f"// edit {i} {next(edits)}\n", encoding="ascii")
-            return False
-
-        wait_until(reloaded, 30, "the reload", interval=0.05)
+        edit(agent, APPLICATION + f"// edit {i} ")
     backend = agent.wait_for_state("running")
     assert backend["restarts"]["total"] == 0
     assert backend["exit_causes"]["wrapper_idle"] == 0
@@ -105,3 +109,23 @@ def test_a_start_that_ends_below_its_wrapper_fails_with_its_own_cause(agent, nod
     assert "module_not_found" in told.stderr
     assert agent.backend()["awaiting"] == "file_change"
     agent.assert_nothing_runs()
+
+
+def test_what_only_an_edit_can_mend_is_left_to_the_wrapper_and_tried_again_by_the_clock(agent, node_modules):
+    """What it ended of may have been mistaken, and an edit may never come."""
+    agent.directory.joinpath("package.json").write_text('{"name": "app", "scripts": {"dev": "nodemon app.js"}}',
+                                                        encoding="ascii")
+    agent.directory.joinpath("app.js").write_text(APPLICATION, encoding="ascii")
+    agent.directory.joinpath("optional.js").write_text("", encoding="ascii")
+    agent.directory.joinpath("node_modules").symlink_to(node_modules)
+    agent.configure(["npm", "run", "dev"], '[backend.app.restart]\nretry_interval = "3s"\n', start_timeout="60s")
+    agent.start(timeout=90)
+    before = agent.backend()
+    # Said at the end of a good application, and not true of it.
+    edit(agent, APPLICATION.replace("throw new Error('broken on request')",
+                                    "throw new Error(\"Cannot find module 'optional'\")"))
+    crash(agent)
+    wait_until(lambda: agent.backend()["health_reason"] == "wrapper_idle", 10, "wrapper_idle", interval=0.05)
+    assert agent.backend()["generation"] == before["generation"], "left to the wrapper at first"
+    wait_until(lambda: (found := agent.backend())["generation"] > before["generation"] and found["state"] == "running", 30,
+               "the slow retry")

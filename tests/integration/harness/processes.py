@@ -41,6 +41,13 @@ def marked(token):
     return found
 
 
+def connected(socket_path):
+    """How many connections a Unix socket has that nobody has accepted or closed yet (proc_net(5): St 02 or 03)."""
+    with open("/proc/net/unix", encoding="utf-8", errors="replace") as file:
+        lines = [line.split(maxsplit=7) for line in file]
+    return sum(1 for line in lines if len(line) == 8 and line[7].strip() == str(socket_path) and line[5] in ("02", "03"))
+
+
 def describe(processes):
     lines = []
     for process in processes:
