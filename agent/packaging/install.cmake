@@ -12,3 +12,4 @@ install(FILES ${CODEX_PACKAGING}/completions/codex-agent.fish
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/dashboards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/codex-agent/dashboards
         PATTERN CMakeLists.txt EXCLUDE)
 install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/codex-agent OPTIONAL)
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/agent/docs DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/codex-agent/agent)

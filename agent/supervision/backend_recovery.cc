@@ -109,7 +109,8 @@ void Backend::application_ended(const ExitDiagnosis& diagnosis, const std::strin
                 services_.redactor.safe(diagnosis.evidence, kShownEvidence);
   }
   problem_ += ".";
-  problem_ += outlook(event.await, config_.restart);
+  const bool refused = event.await == Await::kPort && lifecycle_.commanded();
+  if (!refused) problem_ += outlook(event.await, config_.restart);
   handle(event);
 }
 

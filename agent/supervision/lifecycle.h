@@ -92,6 +92,8 @@ class Lifecycle {
   [[nodiscard]] Cause cause() const { return cause_; }
   /// What the pending automatic start waits for besides its delay.
   [[nodiscard]] Await awaiting() const { return awaiting_; }
+  /// An operator waits for the start under way: a taken port ends it, and is waited for by nobody.
+  [[nodiscard]] bool commanded() const { return commanded_; }
   /// When the pending automatic start is due at the latest (backoff, failed with retry).
   [[nodiscard]] std::optional<TimePoint> next_attempt() const { return next_attempt_; }
   [[nodiscard]] Duration backoff_delay() const { return backoff_delay_; }

@@ -226,6 +226,7 @@ def test_a_clash_during_a_commanded_start_is_refused(npm):
     stranger = Stranger(agent.port)
     _, err = start.communicate(timeout=40)
     assert start.returncode == 7, err
+    assert "started again" not in err, "nobody waits for it"
     assert agent.backend()["desired"] == "stopped"
     stranger.leave()
 

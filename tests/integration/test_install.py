@@ -16,6 +16,7 @@ def test_installed_files_are_in_their_places_and_the_cli_finds_its_daemon(tmp_pa
         "share/zsh/vendor-completions/_codex-agent",
         "share/fish/vendor_completions.d/codex-agent.fish",
         "share/doc/codex-agent/README.md",
+        "share/doc/codex-agent/agent/docs/changes.md",
         "share/codex-agent/dashboards/runbooks.md",
         "share/codex-agent/dashboards/prometheus/prometheus.yml",
         "share/codex-agent/dashboards/prometheus/codex-agent.rules.yml",
