@@ -47,9 +47,10 @@ StringList header_list(const HttpExpectation& expectation) {
 constexpr const char* kElsewhere = "listener.invalid";
 
 /// For CURLOPT_RESOLVE(3): HOST:PORT:ADDRESS[,ADDRESS]...
-std::string resolve_entry(const HttpRequest& request) {
-  std::string entry = (request.elsewhere ? std::string(kElsewhere) : request.host) + ":" + request.port + ":";
-  for (const auto& address : request.addresses) {
+std::string resolve_entry(const HttpDestination& destination) {
+  std::string entry =
+      (destination.elsewhere ? std::string(kElsewhere) : destination.host) + ":" + destination.port + ":";
+  for (const auto& address : destination.addresses) {
     if (entry.back() != ':') entry += ',';
     entry += address.find(':') == std::string::npos ? address : "[" + address + "]";
   }
@@ -82,7 +83,7 @@ struct HttpExchange::State {
     }
   }
 
-  void configure(const HttpRequest& request, const HttpExpectation& expectation, Duration patience);
+  void configure(const HttpDestination& destination, const HttpExpectation& expectation, Duration patience);
 
   /// Microseconds since the transfer began; 0 if not reached.
   Duration mark(CURLINFO info) const {
@@ -137,12 +138,12 @@ struct HttpExchange::State {
   void add_phases(HttpReply& result) const;
 };
 
-void HttpExchange::State::configure(const HttpRequest& request, const HttpExpectation& expectation,
+void HttpExchange::State::configure(const HttpDestination& destination, const HttpExpectation& expectation,
                                     Duration patience) {
-  network = request.network;
+  network = destination.network;
   headers = header_list(expectation);
-  secure = request.url.starts_with("https:");
-  set(CURLOPT_URL, request.url.c_str());
+  secure = destination.url.starts_with("https:");
+  set(CURLOPT_URL, destination.url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(CURLOPT_HTTPHEADER, headers.get());
@@ -153,12 +154,13 @@ void HttpExchange::State::configure(const HttpRequest& request, const HttpExpect
   set(CURLOPT_NOSIGNAL, 1L);
   // Should libcurl ever resolve a name in spite of CURLOPT_RESOLVE, giving up must not join its thread.
   set(CURLOPT_QUICK_EXIT, 1L);
-  if (request.elsewhere) {
+  if (destination.elsewhere) {
     append(connect_to, "::" + std::string(kElsewhere) + ":");
     set(CURLOPT_CONNECT_TO, connect_to.get());
   }
-  if (request.elsewhere || !resolve_without_network(request.host) || request.host == "localhost") {
-    append(resolve, resolve_entry(request));
+  if (destination.elsewhere || !resolve_without_network(destination.host) ||
+      destination.host == "localhost") {
+    append(resolve, resolve_entry(destination));
     set(CURLOPT_RESOLVE, resolve.get());
   }
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
@@ -199,10 +201,11 @@ void HttpExchange::State::add_phases(HttpReply& result) const {
   add(Phase::kTransfer, total);
 }
 
-HttpExchange::HttpExchange(CurlMulti& multi, const HttpRequest& request, const HttpExpectation& expectation,
-                           Duration patience, std::function<void()> finished)
+HttpExchange::HttpExchange(CurlMulti& multi, const HttpDestination& destination,
+                           const HttpExpectation& expectation, Duration patience,
+                           std::function<void()> finished)
     : state_(std::make_unique<State>(multi)) {
-  state_->configure(request, expectation, patience);
+  state_->configure(destination, expectation, patience);
   State* state = state_.get();
   multi.add(state->easy.get(), [state, finished = std::move(finished)](int code) {
     state->reply.code = code;

@@ -20,7 +20,7 @@ inline constexpr std::size_t kMaxHttpHead = 16 * 1024;
 inline constexpr std::size_t kMaxHttpBody = 64 * 1024;
 
 /// Where one request goes.
-struct HttpRequest {
+struct HttpDestination {
   std::string url;
   std::string host;                    ///< of the URL, as libcurl writes it
   std::string port;                    ///< of the URL, or the scheme's
@@ -56,7 +56,7 @@ class HttpExchange {
   /// Sends the request. `finished` is called from the loop, at most once, and may destroy the exchange.
   /// `patience` only tells libcurl how to share the time among several addresses.
   /// Throws std::runtime_error if libcurl refuses the request.
-  HttpExchange(CurlMulti& multi, const HttpRequest& request, const HttpExpectation& expectation,
+  HttpExchange(CurlMulti& multi, const HttpDestination& destination, const HttpExpectation& expectation,
                Duration patience, std::function<void()> finished);
   ~HttpExchange();  ///< gives the exchange up
   HttpExchange(const HttpExchange&) = delete;

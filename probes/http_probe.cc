@@ -78,7 +78,7 @@ void HttpProbe::request() {
   const auto hop = parse_http_target(url_);
   if (!hop) throw std::logic_error("the URL of a redirect vanished");
   exchange_ = std::make_unique<HttpExchange>(
-      context_.curl, HttpRequest{url_, hop->host, hop->port, addresses_, spec_.own_listener, network_},
+      context_.curl, HttpDestination{url_, hop->host, hop->port, addresses_, spec_.own_listener, network_},
       spec_.http, attempt_.allowed() - attempt_.elapsed(), attempt_.guard([this] { answered(); }));
 }
 

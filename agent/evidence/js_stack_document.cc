@@ -7,7 +7,9 @@
 
 namespace codex {
 
+namespace {
 using Json = nlohmann::ordered_json;
+}
 
 std::string trouble_of(const JsStack& stack) {
   if (stack.error == JsStackError::kNone) return "";
