@@ -1,42 +1,10 @@
 #include "agent/cli/control_client.h"
 
-#include <httplib.h>
-
 #include "agent/cli/deadline_socket.h"
+#include "agent/cli/reply_reader.h"
 
 namespace codex {
 namespace {
-
-class SocketStream : public httplib::Stream {
- public:
-  explicit SocketStream(DeadlineSocket& socket) : socket_(socket) {}
-
-  bool is_readable() const override { return true; }
-  bool is_writable() const override { return true; }
-  ssize_t read(char* data, std::size_t size) override { return socket_.read(data, size); }
-  ssize_t write(const char* data, std::size_t size) override { return socket_.write(data, size); }
-  void get_remote_ip_and_port(std::string&, int&) const override {}
-  void get_local_ip_and_port(std::string&, int&) const override {}
-  socket_t socket() const override { return socket_.fd(); }
-
- private:
-  DeadlineSocket& socket_;
-};
-
-/// Lets cpp-httplib write the request and parse the answer, on our own stream.
-class Exchange : public httplib::ClientImpl {
- public:
-  Exchange() : ClientImpl("localhost", 80) {
-    set_decompress(false);
-    set_keep_alive(false);
-  }
-
-  bool run(DeadlineSocket& socket, httplib::Request& request, httplib::Response& response) {
-    SocketStream stream(socket);
-    httplib::Error error{};
-    return process_request(stream, request, response, true, error);
-  }
-};
 
 ControlClient::Trouble trouble_of(DeadlineSocket::Error error) {
   using Error = DeadlineSocket::Error;
@@ -52,53 +20,48 @@ ControlClient::Trouble trouble_of(DeadlineSocket::Error error) {
       return Trouble::kCancelled;
     case Error::kNone:
     case Error::kClosed:
-    case Error::kTooLong:
       return Trouble::kBroken;
   }
   return Trouble::kBroken;
 }
 
-ControlClient::Reply exchange(const std::filesystem::path& path, httplib::Request request, Duration deadline,
-                              const ControlClient::Tick& tick) {
+ControlClient::Reply exchange(const std::filesystem::path& path, const std::string& request,
+                              Duration deadline, const ControlClient::Tick& tick) {
   ControlClient::Reply reply;
   DeadlineSocket socket(Clock::now() + deadline, tick);
-  if (!socket.connect(path)) {
+  ReplyReader reader;
+  if (socket.connect(path) && socket.send(request)) {
+    while (reader.state() == ReplyReader::State::kReading) {
+      const auto bytes = socket.receive();
+      if (bytes.empty()) break;
+      reader.feed(bytes);
+    }
+  }
+  if (reader.state() != ReplyReader::State::kComplete) {
     reply.trouble = trouble_of(socket.error());
     return reply;
   }
-  httplib::Response response;
-  bool complete = false;
-  try {
-    complete = Exchange().run(socket, request, response);
-  } catch (const std::exception&) {
-    complete = false;  // an answer that cpp-httplib's parser chokes on
-  }
-  if (!complete) {
-    reply.trouble = trouble_of(socket.error());
-    return reply;
-  }
-  reply.status = response.status;
-  reply.body = std::move(response.body);
+  reply.status = reader.status();
+  reply.body = reader.take_body();
   return reply;
+}
+
+/// `fields`: lines that end in CRLF.
+std::string request_for(const std::string& line, const std::string& fields) {
+  return line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + fields + "\r\n";
 }
 
 }  // namespace
 
 ControlClient::Reply ControlClient::get(const std::string& path, Duration deadline, const Tick& tick) const {
-  httplib::Request request;
-  request.method = "GET";
-  request.path = path;
-  return exchange(socket_, std::move(request), deadline, tick);
+  return exchange(socket_, request_for("GET " + path, ""), deadline, tick);
 }
 
 ControlClient::Reply ControlClient::post(const std::string& path, const std::string& json, Duration deadline,
                                          const Tick& tick) const {
-  httplib::Request request;
-  request.method = "POST";
-  request.path = path;
-  request.set_header("Content-Type", "application/json");
-  request.body = json;
-  return exchange(socket_, std::move(request), deadline, tick);
+  const std::string fields =
+      "Content-Type: application/json\r\nContent-Length: " + std::to_string(json.size()) + "\r\n";
+  return exchange(socket_, request_for("POST " + path, fields) + json, deadline, tick);
 }
 
 bool ControlClient::agent_listens() const {

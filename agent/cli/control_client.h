@@ -10,8 +10,7 @@
 namespace codex {
 
 /// Asks the agent over its Unix socket; one connection a request. Every call ends at its deadline whatever
-/// the other side does: silent, stopped, dripping, endless. Hides cpp-httplib, whose own client bounds
-/// neither the total time nor the size of an answer.
+/// the other side does: silent, stopped, dripping, endless.
 class ControlClient {
  public:
   enum class Trouble {

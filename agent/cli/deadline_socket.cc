@@ -11,9 +11,6 @@
 namespace codex {
 namespace {
 
-constexpr std::size_t kLineLimit = 1024;
-constexpr std::size_t kHeadLimit = 16 * 1024;
-constexpr std::size_t kTotalLimit = 16 * 1024 * 1024;
 constexpr Duration kTickPeriod = std::chrono::milliseconds(100);
 constexpr Duration kBacklogRetry = std::chrono::milliseconds(10);
 
@@ -59,56 +56,28 @@ bool DeadlineSocket::wait(short events) {
   }
 }
 
-// cpp-httplib matches the status line with std::regex, which recurses once a character: a line of 28 KB
-// overflows the stack.
-bool DeadlineSocket::within_limits() {
-  if (received_ > kTotalLimit) return fail(Error::kTooLong);
-  for (std::size_t i = 0; i < buffer_.size() && !head_ended_; ++i) {
-    ++head_bytes_;
-    if (buffer_[i] == '\n') {
-      head_ended_ = line_bytes_ == 0;
-      line_bytes_ = 0;
-    } else if (buffer_[i] != '\r') {
-      ++line_bytes_;
+bool DeadlineSocket::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
+    } else if (errno != EAGAIN && errno != EINTR) {
+      return fail(Error::kClosed);
+    } else if (!wait(POLLOUT)) {
+      return false;
     }
-    if (line_bytes_ > kLineLimit || head_bytes_ > kHeadLimit) return fail(Error::kTooLong);
   }
   return true;
 }
 
-bool DeadlineSocket::fill() {
-  if (!wait(POLLIN)) return false;
-  buffer_.resize(64 * 1024);
-  consumed_ = 0;
-  const ssize_t got = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
-  buffer_.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  if (got < 0) return errno == EAGAIN || errno == EINTR || fail(Error::kClosed);
-  received_ += buffer_.size();
-  if (got == 0) return fail(Error::kClosed);
-  return within_limits();
-}
-
-ssize_t DeadlineSocket::read(char* data, std::size_t size) {
-  while (consumed_ == buffer_.size()) {
-    if (fill()) continue;
-    return error_ == Error::kClosed ? 0 : -1;
+std::string_view DeadlineSocket::receive() {
+  while (wait(POLLIN)) {
+    const ssize_t got = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
+    if (got > 0) return {buffer_.data(), static_cast<std::size_t>(got)};
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) fail(Error::kClosed);
+    if (error_ != Error::kNone) break;
   }
-  const std::size_t count = std::min(size, buffer_.size() - consumed_);
-  std::memcpy(data, buffer_.data() + consumed_, count);
-  consumed_ += count;
-  return static_cast<ssize_t>(count);
-}
-
-ssize_t DeadlineSocket::write(const char* data, std::size_t size) {
-  for (;;) {
-    const ssize_t sent = ::send(fd_.get(), data, size, MSG_NOSIGNAL);
-    if (sent >= 0) return sent;
-    if (errno != EAGAIN && errno != EINTR) {
-      fail(Error::kClosed);
-      return -1;
-    }
-    if (!wait(POLLOUT)) return -1;
-  }
+  return {};
 }
 
 }  // namespace codex

@@ -114,6 +114,16 @@ TEST_F(ControlClientTest, GarbageIsBroken) {
   EXPECT_EQ(client_.get("/").trouble, Trouble::kBroken);
 }
 
+TEST_F(ControlClientTest, GarbageIsBrokenBeforeTheDeadline) {
+  agent_that_sends("\x16\x03\x01", Then::kHold);
+  EXPECT_EQ(client_.get("/", seconds(60)).trouble, Trouble::kBroken);
+}
+
+TEST_F(ControlClientTest, AStatusLineOf30KilobytesIsBrokenBeforeTheDeadline) {
+  agent_that_sends("HTTP/1.1 200 " + std::string(30'000, 'x'), Then::kHold);
+  EXPECT_EQ(client_.get("/", seconds(60)).trouble, Trouble::kBroken);
+}
+
 TEST_F(ControlClientTest, AnEndlessStatusLineIsBrokenAndHarmless) {
   agent_that_sends("HTTP/1.1 200 " + std::string(60'000, 'x') + "\r\n\r\n", Then::kClose);
   EXPECT_EQ(client_.get("/").trouble, Trouble::kBroken);
