@@ -66,7 +66,7 @@ void HttpConnection::read() {
   notify();
 }
 
-void HttpConnection::park(std::string fallback) {
+void HttpConnection::park(HttpResponse fallback) {
   fallback_ = std::move(fallback);
   if (state_ == State::kParked) return;
   state_ = State::kParked;
@@ -74,16 +74,16 @@ void HttpConnection::park(std::string fallback) {
   watch_.set_events(EPOLLRDHUP);
 }
 
-void HttpConnection::respond(std::string response) {
-  response_ = std::move(response);
+void HttpConnection::respond(const HttpResponse& response) {
+  bytes_ = wire_bytes(response, reader_.asks_for_head_only());
   state_ = State::kWriting;
   deadline_ = loop_.now() + limits_.response_deadline;
   write();
 }
 
 void HttpConnection::write() {
-  while (written_ < response_.size()) {
-    const ssize_t n = ::send(socket_.get(), response_.data() + written_, response_.size() - written_,
+  while (written_ < bytes_.size()) {
+    const ssize_t n = ::send(socket_.get(), bytes_.data() + written_, bytes_.size() - written_,
                              MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno == EAGAIN) return watch_.set_events(EPOLLOUT);

@@ -38,14 +38,14 @@ class HttpConnection {
   HttpConnection& operator=(const HttpConnection&) = delete;
 
   /// Writes the response; `changed` is called when it is gone, perhaps before this returns.
-  void respond(std::string response);
+  void respond(const HttpResponse& response);
   /// Keeps the client waiting; `fallback` is what it gets at the end of park_limit.
-  void park(std::string fallback);
+  void park(HttpResponse fallback);
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] const RequestReader& reader() const { return reader_; }
   [[nodiscard]] std::optional<uid_t> peer_uid() const { return peer_uid_; }
-  [[nodiscard]] const std::string& fallback() const { return fallback_; }
+  [[nodiscard]] const HttpResponse& fallback() const { return fallback_; }
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
 
  private:
@@ -63,7 +63,8 @@ class HttpConnection {
   RequestReader reader_;
   State state_ = State::kReading;
   TimePoint deadline_;
-  std::string response_, fallback_;
+  std::string bytes_;
+  HttpResponse fallback_;
   std::size_t written_ = 0;
   std::size_t drained_ = 0;
   FdWatch watch_;  // last: dies before the socket

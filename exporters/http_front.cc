@@ -10,7 +10,6 @@
 
 #include "agent/os/check.h"
 #include "exporters/http_connection.h"
-#include "exporters/http_head.h"
 
 namespace codex {
 
@@ -217,21 +216,23 @@ struct HttpFront::Impl {
   }
 
   void ask(HttpConnection& connection) {
-    bool parked = false;
-    std::string response = routes.respond(connection.reader().request(), connection.peer_uid(), parked);
-    if (parked) {
+    const RequestReader& reader = connection.reader();
+    HttpResponse response = routes.respond(reader.head(), reader.body(), connection.peer_uid());
+    if (response.error) {
+      loop.report(reader.head().method + " " + std::string(reader.head().path()), response.error);
+    }
+    if (response.park) {
       connection.park(std::move(response));
       arm_deadlines();
     } else {
-      const std::string_view handler = handler_label(connection.reader().head().path());
-      send(connection, handler, std::move(response));
+      send(connection, handler_label(reader.head().path()), response);
     }
   }
 
   /// The connection may be gone afterwards.
-  void send(HttpConnection& connection, std::string_view handler, std::string response) {
-    ++stats.requests[{std::string(handler), status_of(response)}];
-    connection.respond(std::move(response));
+  void send(HttpConnection& connection, std::string_view handler, const HttpResponse& response) {
+    ++stats.requests[{std::string(handler), response.status}];
+    connection.respond(response);
     arm_deadlines();
   }
 

@@ -3,7 +3,6 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,51 +12,9 @@
 
 #include "agent/os/event_loop.h"
 #include "agent/os/unique_fd.h"
+#include "exporters/http_routes.h"
 
 namespace codex {
-
-/// One complete request, as the routes see it.
-struct HttpRequest {
-  std::string method, path;                             ///< path without the query
-  std::map<std::string, std::string> query;             ///< decoded
-  std::string body;                                     ///< "" on TCP
-  std::function<std::string(const char* name)> header;  ///< "" if absent; only while the handler runs
-  std::optional<uid_t> peer_uid;                        ///< Unix socket only (SO_PEERCRED, unix(7))
-};
-
-struct HttpResponse {
-  int status = 200;
-  std::string content_type = "application/json";
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
-  /// Long poll: nothing to say yet. The front keeps the request and runs its handler again at each
-  /// HttpFront::wake_parked(); after `park_limit` it sends this response as it is.
-  bool park = false;
-};
-
-using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
-
-/// Routes by method and exact path, or by a regular expression for paths with parameters. Parsing and
-/// routing are cpp-httplib's; this class hides it, because its header costs seconds of compile time.
-class HttpRoutes {
- public:
-  HttpRoutes();
-  ~HttpRoutes();
-  HttpRoutes(HttpRoutes&&) noexcept;
-
-  /// `pattern`: as httplib takes it, e.g. R"(/v1/operations/(\d+))"; captures arrive as query["1"],
-  /// query["2"] ... GET serves HEAD too.
-  void get(const std::string& pattern, HttpHandler handler);
-  void post(const std::string& pattern, HttpHandler handler);
-
-  /// Runs the raw bytes of one complete request; returns the raw response. An exception in a handler is
-  /// a 500 with an empty body. `parked` tells whether the response asked to wait.
-  std::string respond(const std::string& request, std::optional<uid_t> peer_uid, bool& parked) const;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
 
 /// Limits of one front; the defaults are for the metrics port.
 struct HttpLimits {

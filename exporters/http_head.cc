@@ -7,7 +7,6 @@ namespace codex {
 
 namespace {
 
-// std::regex, which routes use, recurses once per character of the path.
 constexpr std::size_t kTargetBytes = 2048;
 
 char lower(char c) {
@@ -97,31 +96,6 @@ int check_fields(HttpHead& head) {
   return 0;
 }
 
-std::string_view reason_phrase(int status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 421:
-      return "Misdirected Request";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 501:
-      return "Not Implemented";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Internal Server Error";
-  }
-}
-
 }  // namespace
 
 std::string HttpHead::field(std::string_view name) const {
@@ -137,6 +111,10 @@ std::string HttpHead::field(std::string_view name) const {
 
 std::string_view HttpHead::path() const {
   return std::string_view(target).substr(0, target.find('?'));
+}
+
+std::string_view HttpHead::query() const {
+  return std::string_view(target).substr(std::min(target.size(), path().size() + 1));
 }
 
 ParsedHead parse_http_head(std::string_view text) {
@@ -166,24 +144,6 @@ HeadEnd find_head_end(std::string_view bytes, std::size_t from) {
     if (i >= 3 && bytes[i - 2] == '\n') return {false, i + 1};
   }
   return {};
-}
-
-std::string bodiless_response(int status, std::string_view extra_fields) {
-  std::string response = "HTTP/1.1 " + std::to_string(status) + " ";
-  response.append(reason_phrase(status)).append("\r\n").append(extra_fields);
-  response +=
-      "Cache-Control: no-store\r\nConnection: close\r\nContent-Length: 0\r\n"
-      "X-Content-Type-Options: nosniff\r\n\r\n";
-  return response;
-}
-
-int status_of(std::string_view response) {
-  constexpr std::string_view kPrefix = "HTTP/1.1 ";
-  int status = 0;
-  if (response.starts_with(kPrefix) && response.size() >= kPrefix.size() + 3) {
-    std::from_chars(response.data() + kPrefix.size(), response.data() + kPrefix.size() + 3, status);
-  }
-  return status;
 }
 
 }  // namespace codex

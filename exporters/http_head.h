@@ -19,8 +19,9 @@ struct HttpHead {
 
   /// Values of the field, joined by ", " (RFC 9110 section 5.3); "" without one. `name` in any case.
   [[nodiscard]] std::string field(std::string_view name) const;
-  /// `target` up to the query, not decoded.
+  /// `target` up to the query, and the query; not decoded.
   [[nodiscard]] std::string_view path() const;
+  [[nodiscard]] std::string_view query() const;
 };
 
 /// Either a head or the status to refuse it with: 400 malformed, 414 target over 2 KiB, 501 transfer
@@ -43,12 +44,5 @@ struct HeadEnd {
 
 /// Looks at `bytes` from `from` on (bytes before were looked at by an earlier call).
 HeadEnd find_head_end(std::string_view bytes, std::size_t from);
-
-/// A complete response without a body, as the front gives before any handler is asked.
-/// `extra_fields`: lines that end in CRLF, or "".
-std::string bodiless_response(int status, std::string_view extra_fields = {});
-
-/// Status of a raw response, 0 if it does not begin with a status line.
-int status_of(std::string_view response);
 
 }  // namespace codex

@@ -37,7 +37,7 @@ void RequestReader::finish_head(std::size_t size) {
     return;
   }
   head_ = std::move(parsed.head);
-  total_ = size;
+  head_size_ = total_ = size;
   const bool reading_method = head_->method == "GET" || head_->method == "HEAD";
   if (body_limit_ == 0 && !reading_method) {
     // A read-only front answers 405 whatever the body is; it does not wait for one.

@@ -26,7 +26,9 @@ class RequestReader {
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] const std::string& request() const { return bytes_; }
-  [[nodiscard]] const HttpHead& head() const { return *head_; }  ///< kComplete only
+  [[nodiscard]] const HttpHead& head() const { return *head_; }  ///< kComplete only, as body()
+  [[nodiscard]] std::string_view body() const { return std::string_view(bytes_).substr(head_size_); }
+  [[nodiscard]] bool asks_for_head_only() const { return head_ && head_->method == "HEAD"; }
   [[nodiscard]] int error_status() const { return error_status_; }
 
   /// The client sent, or is about to send, bytes that nobody will read: closing now could destroy the answer
@@ -42,6 +44,7 @@ class RequestReader {
   State state_ = State::kReading;
   std::string bytes_;
   std::size_t scanned_ = 0;
+  std::size_t head_size_ = 0;
   std::size_t total_ = 0;  ///< bytes of the request; 0 while the head is not complete
   std::optional<HttpHead> head_;
   int error_status_ = 0;

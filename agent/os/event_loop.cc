@@ -147,6 +147,10 @@ void EventLoop::on_error(std::function<void(std::string_view, std::string_view)>
   core_->on_error = std::move(handler);
 }
 
+void EventLoop::report(std::string_view name, const std::exception_ptr& error) {
+  core_->guard(name, [&error] { std::rethrow_exception(error); });
+}
+
 const LoopStats& EventLoop::stats() const {
   return core_->stats;
 }

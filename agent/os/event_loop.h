@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <string>
@@ -63,6 +64,9 @@ class EventLoop {
 
   /// Called with the callback's name and the exception's text. Default: nothing.
   void on_error(std::function<void(std::string_view name, std::string_view what)> handler);
+
+  /// Counts and tells an exception that was caught on the way, as one that left the callback `name`.
+  void report(std::string_view name, const std::exception_ptr& error);
 
   [[nodiscard]] const LoopStats& stats() const;
 

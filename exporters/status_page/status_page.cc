@@ -94,8 +94,8 @@ void add_status_page(HttpRoutes& routes, SnapshotSource source, RecentSource rec
   const auto fixed = [&routes](const char* pattern, const char* type, std::string_view text) {
     routes.get(pattern, [type, text](const HttpRequest&) { return text_response(type, std::string(text)); });
   };
-  fixed(R"(/status\.css)", "text/css; charset=utf-8", page_style());
-  fixed(R"(/status\.js)", "text/javascript; charset=utf-8", page_script());
+  fixed("/status.css", "text/css; charset=utf-8", page_style());
+  fixed("/status.js", "text/javascript; charset=utf-8", page_script());
   fixed("/docs", "text/plain; charset=utf-8", readme());
 }
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ask_routes.h"
 #include "exporters/status_document.h"
 #include "sample_snapshot.h"
 
@@ -55,9 +56,7 @@ TEST(HistoryRoute, ServesTheDocumentAsJson) {
   HttpRoutes routes;
   add_history_route(routes, testing::source_of(sample_snapshot()),
                     [] { return std::vector<BackendRecent>{sample_recent()}; });
-  bool parked = false;
-  const std::string response =
-      routes.respond("GET /api/v1/history HTTP/1.1\r\nHost: x\r\n\r\n", std::nullopt, parked);
+  const std::string response = testing::get(routes, "/api/v1/history");
   EXPECT_THAT(response, HasSubstr("HTTP/1.1 200 OK\r\n"));
   EXPECT_THAT(response, HasSubstr("Content-Type: application/json\r\n"));
   EXPECT_EQ(Json::parse(response.substr(response.find("\r\n\r\n")))["schema"], 1);

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
-#include "exporters/http_head.h"
+#include <stdexcept>
+
+#include "ask_routes.h"
 #include "front_fixture.h"
 
 namespace codex {
@@ -10,6 +12,7 @@ namespace {
 
 using testing::FrontTest;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 using testing::TestClient;
 
@@ -22,7 +25,7 @@ class HttpFrontTest : public FrontTest {
     turn_until_closed(client);
     return client.received();
   }
-  int status(const std::string& bytes) { return status_of(exchange(bytes)); }
+  int status(const std::string& bytes) { return testing::status_of(exchange(bytes)); }
 };
 
 TEST_F(HttpFrontTest, AnswersAndCloses) {
@@ -152,6 +155,22 @@ TEST_F(HttpFrontTest, ARequestIsInFlightWhileItsHandlerRuns) {
   start();
   exchange("GET /count HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(in_flight, 1U);
+}
+
+TEST_F(HttpFrontTest, WhatAHandlerThrowsIsForTheLogAlone) {
+  std::vector<std::string> told;
+  loop_.on_error([&](std::string_view name, std::string_view what) {
+    told.push_back(std::string(name) + ": " + std::string(what));
+  });
+  routes_.get("/throw",
+              [](const HttpRequest&) -> HttpResponse { throw std::runtime_error("no descriptor"); });
+  start();
+  const std::string answer = exchange("GET /throw?a=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 500 Internal Server Error\r\n"));
+  EXPECT_THAT(answer, Not(HasSubstr("descriptor")));
+  EXPECT_EQ(told, std::vector<std::string>{"GET /throw: no descriptor"});
+  EXPECT_EQ(loop_.stats().callback_errors, 1U);
+  EXPECT_EQ(front_->stats().requests.at({"other", 500}), 1U);
 }
 
 TEST_F(HttpFrontTest, FiveHundredRequestsLeaveNoDescriptorBehind) {

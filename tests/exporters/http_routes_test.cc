@@ -1,10 +1,8 @@
 #include <gmock/gmock.h>
 
-#include <csignal>
 #include <stdexcept>
 
-#include "exporters/http_front.h"
-#include "exporters/http_head.h"
+#include "ask_routes.h"
 
 namespace codex {
 namespace {
@@ -12,6 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using testing::status_of;
 
 HttpResponse text(std::string body) {
   HttpResponse response;
@@ -47,7 +46,9 @@ class HttpRoutesTest : public ::testing::Test {
   }
 
   std::string respond(const std::string& request, std::optional<uid_t> uid = std::nullopt) {
-    return routes_.respond(request, uid, parked_);
+    const auto [bytes, parked] = testing::ask(routes_, request, uid);
+    parked_ = parked;
+    return bytes;
   }
   std::string send(const std::string& line, const std::string& fields = "", const std::string& body = "") {
     return respond(line + " HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n" + body);
@@ -98,6 +99,43 @@ TEST_F(HttpRoutesTest, CapturesBecomeNumberedQueryValues) {
   EXPECT_EQ(last_.query.at("seen"), "3");
   EXPECT_EQ(status("GET /item/x"), 404);
   EXPECT_EQ(status("GET /item/" + std::string(2000, '7')), 200);
+}
+
+TEST_F(HttpRoutesTest, PathsAndQueriesAreDecodedOnce) {
+  const auto value = [this](const std::string& query, const std::string& name) {
+    send("GET /page?" + query);
+    const auto found = last_.query.find(name);
+    return found == last_.query.end() ? "absent" : found->second;
+  };
+  EXPECT_EQ(value("a=%2541%26+%2b", "a"), "%41& +");
+  EXPECT_EQ(value("%61=b", "a"), "b");
+  EXPECT_EQ(value("a=1&a=2", "a"), "1");
+  EXPECT_EQ(value("a=b=c", "a"), "b=c");
+  EXPECT_EQ(value("&&a&", "a"), "");
+  EXPECT_EQ(value("=c", ""), "absent");
+  EXPECT_EQ(value("a=%", "a"), "%");
+  EXPECT_EQ(value("a=%4", "a"), "%4");
+  EXPECT_EQ(value("a=%4g%-1%+1", "a"), "%4g%-1% 1");
+  EXPECT_EQ(value("a=b?c=d", "a"), "b?c=d");
+  EXPECT_EQ(value(std::string(2000, '&'), "a"), "absent");
+  EXPECT_EQ(status("GET /%70age"), 200);
+  EXPECT_EQ(last_.path, "/page");
+  EXPECT_EQ(status("GET /pa+ge"), 404);
+  EXPECT_EQ(status("GET /page%3Fa=1"), 404);
+}
+
+TEST_F(HttpRoutesTest, PatternsAreLiteralButForTheirNumbers) {
+  routes_.get("/a.b", [](const HttpRequest&) { return text("dot"); });
+  routes_.get(R"(/(\d+)-(\d+)/end)", [](const HttpRequest& request) {
+    return text(request.query.at("1") + " " + request.query.at("2"));
+  });
+  EXPECT_EQ(status("GET /a.b"), 200);
+  EXPECT_EQ(status("GET /axb"), 404);
+  EXPECT_EQ(body_of(send("GET /12-034/end?1=x")), "12 034");
+  for (const char* path : {"/12-034", "/12-034/en", "/12-034/end/", "/12-/end", "/-3/end", "/1 2-3/end",
+                           "/12+3/end", "/%D9%A1-1/end"}) {
+    EXPECT_NE(status(std::string("GET ") + path), 200) << path;
+  }
 }
 
 TEST_F(HttpRoutesTest, ABodyArrivesAsItIs) {
@@ -151,6 +189,8 @@ TEST_F(HttpRoutesTest, AnExceptionIs500AndTellsNothing) {
     EXPECT_THAT(response, Not(HasSubstr("EXCEPTION")));
     EXPECT_THAT(body_of(response), IsEmpty());
   }
+  const HttpHead head = *parse_http_head("GET /throw HTTP/1.1\r\nHost: x\r\n\r\n").head;
+  EXPECT_THROW(std::rethrow_exception(routes_.respond(head, "", std::nullopt).error), std::runtime_error);
 }
 
 TEST_F(HttpRoutesTest, SaysWhetherTheHandlerWantsToWait) {
@@ -161,39 +201,33 @@ TEST_F(HttpRoutesTest, SaysWhetherTheHandlerWantsToWait) {
 }
 
 TEST_F(HttpRoutesTest, MalformedBytesAre400) {
-  for (const std::string request : {"", "x", "GET /page HTTP/1.1\nHost: x\n\n", "\r\n\r\n"}) {
+  for (const std::string request : {"GET /page HTTP/1.1\nHost: x\n\n", "\r\n\r\n"}) {
     EXPECT_EQ(status_of(respond(request)), 400) << request;
   }
-  EXPECT_EQ(status("POST /do", "Content-Length: 5\r\n", "1234"), 400);
-  EXPECT_EQ(status("POST /do", "Content-Length: 5\r\n", "123456"), 400);
+}
+
+TEST_F(HttpRoutesTest, ABodyThatWasNotReadReachesNoHandler) {
+  const HttpHead head = *parse_http_head("POST /do HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").head;
+  for (const char* body : {"", "1234", "123456"}) {
+    EXPECT_EQ(routes_.respond(head, body, std::nullopt).status, 400) << body;
+  }
+  EXPECT_EQ(routes_.respond(head, "12345", std::nullopt).status, 200);
 }
 
 TEST_F(HttpRoutesTest, AHandlerMayAskTheRoutesAgain) {
   routes_.get("/outer", [this](const HttpRequest& request) {
-    bool parked = false;
-    routes_.respond("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n", std::nullopt, parked);
+    EXPECT_TRUE(testing::ask(routes_, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n").parked);
     return text(request.header("Accept"));
   });
   EXPECT_EQ(body_of(send("GET /outer", "Accept: mine\r\n")), "mine");
   EXPECT_FALSE(parked_);
 }
 
-TEST(HttpRoutes, LeaveTheDispositionOfSigpipeAlone) {
-  struct sigaction before {};
-  ASSERT_EQ(::sigaction(SIGPIPE, nullptr, &before), 0);
-  const HttpRoutes routes;
-  struct sigaction after {};
-  ASSERT_EQ(::sigaction(SIGPIPE, nullptr, &after), 0);
-  EXPECT_EQ(before.sa_handler, after.sa_handler);
-  EXPECT_EQ(after.sa_handler, SIG_DFL);
-}
-
 TEST(HttpRoutes, StayUsableWhenMoved) {
   HttpRoutes first;
   first.get("/a", [](const HttpRequest&) { return text("moved"); });
   const HttpRoutes second = std::move(first);
-  bool parked = false;
-  EXPECT_THAT(second.respond("GET /a HTTP/1.1\r\nHost: x\r\n\r\n", std::nullopt, parked), HasSubstr("moved"));
+  EXPECT_THAT(testing::get(second, "/a"), HasSubstr("moved"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <zlib.h>
 
+#include "ask_routes.h"
 #include "exporters/exposition.h"
 #include "sample_snapshot.h"
 
@@ -15,8 +16,7 @@ using testing::source_of;
 std::string scrape(const std::string& fields) {
   HttpRoutes routes;
   add_metrics_route(routes, source_of(sample_snapshot()), [] { return HttpStats{}; });
-  bool parked = false;
-  return routes.respond("GET /metrics HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n", std::nullopt, parked);
+  return testing::get(routes, "/metrics", fields);
 }
 
 std::string body_of(const std::string& response) {

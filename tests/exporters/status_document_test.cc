@@ -4,12 +4,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "ask_routes.h"
 #include "sample_snapshot.h"
 
 namespace codex {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using testing::get;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::sample_snapshot;
@@ -160,11 +162,6 @@ TEST(StatusDocument, InvalidUtf8AndNanDoNotStopIt) {
   const Json document = Json::parse(render_status(snapshot));
   EXPECT_THAT(document["backends"][0]["problem"].get<std::string>(), HasSubstr("ok"));
   EXPECT_TRUE(document["backends"][0]["uptime_seconds"].is_null());
-}
-
-std::string get(const HttpRoutes& routes, const std::string& path) {
-  bool parked = false;
-  return routes.respond("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n", std::nullopt, parked);
 }
 
 TEST(StatusRoutes, ServeTheDocumentAsJson) {

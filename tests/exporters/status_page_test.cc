@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "ask_routes.h"
 #include "exporters/status_document.h"
 #include "sample_snapshot.h"
 
@@ -18,8 +19,7 @@ using testing::source_of;
 std::string get(const std::string& path, const Snapshot& snapshot, const BackendRecent& recent) {
   HttpRoutes routes;
   add_status_page(routes, source_of(snapshot), [&] { return std::vector<BackendRecent>{recent}; });
-  bool parked = false;
-  return routes.respond("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n", std::nullopt, parked);
+  return testing::get(routes, path);
 }
 
 std::string page_of(const Snapshot& snapshot, const BackendRecent& recent = sample_recent()) {
