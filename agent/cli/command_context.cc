@@ -46,13 +46,22 @@ int report_trouble(const CommandContext& context, ControlClient::Trouble trouble
   return kExitNoAgent;
 }
 
-int report_refusal(const ControlClient::Reply& reply) {
+std::string describe_refusal(const ControlClient::Reply& reply) {
   const std::string error = parse_error(reply.body);
-  print_error(error.empty() ? "the agent answers in an unknown way (HTTP status " +
-                                  std::to_string(reply.status) + "); is it of another version?"
-                            : error);
+  if (!error.empty()) return error;
+  const std::string status = "HTTP status " + std::to_string(reply.status);
+  return reply.status == 500
+             ? "the agent itself failed at this (" + status +
+                   "), perhaps for lack of descriptors or memory; callback_failed in its log "
+                   "says why"
+             : "the agent answers in an unknown way (" + status + "); is it of another version?";
+}
+
+int report_refusal(const ControlClient::Reply& reply) {
+  print_error(describe_refusal(reply));
   if (reply.status == 400) return kExitUsage;
-  return reply.status == 404 || error.empty() ? kExitNoAgent : kExitFailed;
+  if (reply.status == 500) return kExitFailed;
+  return reply.status == 404 || parse_error(reply.body).empty() ? kExitNoAgent : kExitFailed;
 }
 
 void print_document(std::string document) {

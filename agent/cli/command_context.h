@@ -26,6 +26,9 @@ std::string suggest(const CommandContext& context, const std::string& verb);
 /// Says on standard error why the agent could not be asked; returns the exit code.
 int report_trouble(const CommandContext& context, ControlClient::Trouble trouble);
 
+/// What the agent answered instead of doing it: its own words, or what its status means.
+std::string describe_refusal(const ControlClient::Reply& reply);
+
 /// Says on standard error what the agent answered instead of doing it; returns the exit code.
 int report_refusal(const ControlClient::Reply& reply);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/cli/command_context.h"
+
 namespace codex {
 namespace {
 
@@ -49,7 +51,7 @@ WaitResult wait_for_operation(const ControlClient& client, std::uint64_t operati
     }
     auto news = reply.status == 200 ? parse_operation(reply.body) : std::nullopt;
     if (!news) {
-      result.error = parse_error(reply.body);
+      result.error = describe_refusal(reply);
       return finish(End::kBadAnswer);
     }
     broken = 0;

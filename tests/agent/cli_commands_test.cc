@@ -104,6 +104,28 @@ TEST_F(CliCommands, AnAnswerThatIsNotAStatusIsNoStatus) {
   EXPECT_EQ(outcome.out, "");
 }
 
+TEST_F(CliCommands, AnErrorInsideTheAgentPointsToItsLog) {
+  agent_that([](const auto&, const auto&) {
+    return FakeAgent::Answer{"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", Then::kClose};
+  });
+  for (const auto& outcome : {run(run_change_command, "stop"), run(run_status_command, "status")}) {
+    EXPECT_EQ(outcome.code, kExitFailed);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(
+        outcome.err,
+        "codex-agent: the agent itself failed at this (HTTP status 500), perhaps for lack of descriptors or "
+        "memory; callback_failed in its log says why\n");
+  }
+}
+
+TEST_F(CliCommands, AnUnknownStatusMayBeOfAnotherVersion) {
+  agent_that([](const auto&, const auto&) { return FakeAgent::json(418, "{}"); });
+  const Outcome outcome = run(run_status_command, "status");
+  EXPECT_EQ(outcome.code, kExitNoAgent);
+  EXPECT_NE(outcome.err.find("(HTTP status 418); is it of another version?"), std::string::npos)
+      << outcome.err;
+}
+
 TEST_F(CliCommands, ASilentAgentIsNamedByItsPid) {
   directory_.write(".codex-agent/lock", "4242\n");
   agent_that([](const auto&, const auto&) { return FakeAgent::Answer{"", Then::kHold}; });

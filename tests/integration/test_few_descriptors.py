@@ -11,6 +11,7 @@ import pytest
 
 from harness import processes
 from harness.agent import PYTHON_BACKEND
+from harness.waiting import wait_until
 
 
 @pytest.fixture
@@ -57,6 +58,15 @@ def test_a_command_that_fails_inside_the_agent_is_answered_with_500(serving, com
     assert answer.startswith(b"HTTP/1.1 500 ") and answer.endswith(b"\r\n\r\n"), answer
     serving.stop()
     serving.assert_nothing_runs()
+
+
+def test_the_command_line_says_where_the_reason_stands(serving):
+    with descriptors_left(serving.pid, 1):
+        done = serving.run("stop")
+    assert done.returncode == 1 and done.stdout == "", done
+    assert "the agent itself failed at this (HTTP status 500)" in done.stderr, done.stderr
+    reasons = wait_until(lambda: [line for line in serving.log.splitlines() if " callback_failed " in line], 5, "the log")
+    assert len(reasons) == 1 and "POST /v1/stop" in reasons[0] and "Too many open files" in reasons[0], reasons
 
 
 def test_clients_that_hold_every_descriptor_do_not_end_the_agent(serving):
