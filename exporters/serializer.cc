@@ -53,10 +53,9 @@ std::string_view type_word(const prometheus::MetricFamily& family, bool info) {
       return "histogram";
     case prometheus::MetricType::Summary:
       return "summary";
-    case prometheus::MetricType::Untyped:
-      break;
+    default:
+      return "untyped";
   }
-  return "untyped";
 }
 
 class Writer {
@@ -99,8 +98,8 @@ class Writer {
         return line(family.name, metric.label, metric.untyped.value);
       case prometheus::MetricType::Histogram:
         return histogram(family.name, metric);
-      case prometheus::MetricType::Summary:
-        return;  // the catalogue has none: quantiles do not aggregate
+      default:
+        return;  // the catalogue has no summary: quantiles do not aggregate
     }
   }
 

@@ -137,8 +137,9 @@ PostgresSession::Wait PostgresSession::advance_connection() {
       return conclude(trouble_of_connection(PQerrorMessage(connection_.get())));
     case PGRES_POLLING_OK:
       return send_query();
+    default:
+      return conclude({Outcome::kUnknown, Reason::kInternal, "libpq waits for something unknown"});
   }
-  return conclude({});
 }
 
 PostgresSession::Wait PostgresSession::send_query() {
@@ -189,8 +190,7 @@ void PostgresSession::note_phase() {
     case CONNECTION_OK:
       phase_ = Phase::kQuery;
       return;
-    case CONNECTION_MADE:  // Before TLS and after it: says nothing new.
-    case CONNECTION_BAD:
+    default:  // CONNECTION_MADE, before TLS and after it, says nothing new; nor does a failure.
       return;
   }
 }

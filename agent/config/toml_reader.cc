@@ -32,13 +32,13 @@ const char* type_name(const toml::node& node) {
       return "a fraction";
     case toml::node_type::boolean:
       return "true or false";
-    case toml::node_type::none:
     case toml::node_type::date:
     case toml::node_type::time:
     case toml::node_type::date_time:
-      break;
+      return "a date or time";
+    default:
+      return "something else";
   }
-  return "a date or time";
 }
 
 const toml::table& as_table(const std::shared_ptr<const void>& table) {

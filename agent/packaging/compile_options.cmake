@@ -1,8 +1,9 @@
-# Flags for every target: warnings are errors, hardening always, sanitizers on request.
+# Flags for every target: hardening always, sanitizers on request. Warnings are errors in CI alone (tests/run): a newer
+# compiler or library knows more of them, and must not end anybody's build.
 add_library(codex_options INTERFACE)
 target_include_directories(codex_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(codex_options INTERFACE
-  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
   -Wformat=2 -Wformat-security -fstack-protector-strong -fstack-clash-protection)
 target_link_options(codex_options INTERFACE -Wl,-z,relro,-z,now -Wl,--as-needed)
 
