@@ -24,7 +24,7 @@ namespace codex {
 
 namespace {
 
-enum class Stage : int { kSession, kStdio, kDirectory, kExec };
+enum class Stage : int { kCgroup, kSession, kStdio, kDirectory, kExec };
 
 struct Report {
   Stage stage;
@@ -36,6 +36,9 @@ constexpr std::size_t kStackBytes = 64 << 10;
 
 /// Of the largest pid_t.
 constexpr std::size_t kPidDigits = 10;
+
+/// More than we ever have at once, and new ones get the lowest numbers.
+constexpr int kMostDescriptors = 1 << 14;
 
 /// As long as we wait for the exec of a program on a file system that answers.
 constexpr timespec kExecPatience{0, 20'000'000};
@@ -50,22 +53,21 @@ struct Launch {
   char* pid_at = nullptr;  ///< in `environment`: the child's pid goes there
   UniqueFd null_fd;
   int stdin_fd = -1, stdout_fd = -1, stderr_fd = -1, report_fd = -1;
+  UniqueFd group_members;  ///< cgroup.procs of the group to join; empty if the child is born where it belongs
   std::optional<rlimit> open_files;
   int pidfd = -1;
-  /// The child's pid; the kernel makes it 0, and wakes who waits for that, when the child has left our memory
-  /// by exec or exit (CLONE_CHILD_CLEARTID).
-  pid_t in_our_memory = 0;
+  /// The kernel makes it 0, and wakes who waits for that, when the child has left our memory by exec or exit
+  /// (CLONE_CHILD_CLEARTID).
+  std::uint32_t in_our_memory = 1;
   std::unique_ptr<std::byte[]> stack;
 
   [[nodiscard]] bool has_left() { return __atomic_load_n(&in_our_memory, __ATOMIC_ACQUIRE) == 0; }
 
   /// Returns has_left(). No `patience` is patience without end.
   bool wait_until_left(const timespec* patience) {
-    while (const pid_t pid = __atomic_load_n(&in_our_memory, __ATOMIC_ACQUIRE)) {
-      if (::syscall(SYS_futex, &in_our_memory, FUTEX_WAIT, pid, patience, nullptr, 0) < 0 &&
-          errno == ETIMEDOUT) {
+    while (!has_left()) {
+      if (::syscall(SYS_futex, &in_our_memory, FUTEX_WAIT, 1, patience, nullptr, 0) < 0 && errno == ETIMEDOUT)
         break;
-      }
     }
     return has_left();
   }
@@ -74,6 +76,8 @@ struct Launch {
 std::string describe(const SpawnRequest& request, Stage stage, int error) {
   const std::string why = std::strerror(error);
   switch (stage) {
+    case Stage::kCgroup:
+      return "cannot join its cgroup: " + why;
     case Stage::kSession:
       return "setsid failed: " + why;
     case Stage::kStdio:
@@ -90,6 +94,8 @@ std::string describe(const SpawnRequest& request, Stage stage, int error) {
 
 const char* stage_name(Stage stage) {
   switch (stage) {
+    case Stage::kCgroup:
+      return kCgroupStage;
     case Stage::kSession:
       return "session";
     case Stage::kStdio:
@@ -173,13 +179,23 @@ void write_own_pid(char* at) {
   for (; digits > 0; pid /= 10) at[--digits] = static_cast<char>('0' + pid % 10);
 }
 
+/// Our own descriptors are close-on-exec from birth, those of a library may not be. Marks rather than closes,
+/// so that the report pipe lives until exec. CLOSE_RANGE_CLOEXEC is there since Linux 5.11.
+void close_all_but_stdio_on_exec() {
+  if (raw_syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) >= 0) return;
+  for (int fd = 3; fd < kMostDescriptors; ++fd) raw_syscall(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
+}
+
 /// Runs in the child. Only raw_syscall() from here on.
 void run_child(void* argument) {
   const auto& launch = *static_cast<const Launch*>(argument);
-  const auto check = [&](Stage stage, long result) {
-    if (result >= 0) return;
+  const auto tell = [&](Stage stage, long result) {
     const Report report{stage, static_cast<int>(-result)};
     raw_syscall(SYS_write, launch.report_fd, as_long(&report), sizeof report);
+  };
+  const auto check = [&](Stage stage, long result) {
+    if (result >= 0) return;
+    tell(stage, result);
     raw_syscall(SYS_exit_group, 127);
   };
   // The kernel's own struct sigaction and sigset_t: all zero is SIG_DFL, or no signal.
@@ -190,12 +206,15 @@ void run_child(void* argument) {
   }
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, as_long(zero.data()), 0, kSignalSetBytes);
 
+  if (launch.group_members) {
+    const long result = raw_syscall(SYS_write, launch.group_members.get(), as_long("0"), 1);
+    if (result < 0) tell(Stage::kCgroup, result);
+  }
   check(Stage::kSession, raw_syscall(SYS_setsid));
   check(Stage::kStdio, attach(launch.stdin_fd, 0));
   check(Stage::kStdio, attach(launch.stdout_fd, 1));
   check(Stage::kStdio, attach(launch.stderr_fd, 2));
-  // Marks rather than closes, so that the report pipe lives until exec.
-  check(Stage::kStdio, raw_syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC));
+  close_all_but_stdio_on_exec();
   if (launch.open_files) raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, as_long(&*launch.open_files), 0);
   check(Stage::kDirectory, raw_syscall(SYS_chdir, as_long(launch.directory.c_str())));
   if (launch.pid_at != nullptr) write_own_pid(launch.pid_at);
@@ -216,6 +235,35 @@ void keep_until_left(std::unique_ptr<Launch> launch) {
   }
 }
 
+/// Whether it is a filter's answer rather than the kernel's.
+bool by_a_sandbox(long result) {
+  return result == -ENOSYS || result == -EPERM;
+}
+
+/// Returns the child's pid, or -errno.
+long clone_child(Launch& launch, int cgroup_fd) {
+  clone_args args{};
+  args.flags = CLONE_PIDFD | CLONE_CHILD_CLEARTID;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&launch.pidfd);
+  args.child_tid = reinterpret_cast<std::uint64_t>(&launch.in_our_memory);
+  args.stack = reinterpret_cast<std::uint64_t>(launch.stack.get());
+  args.stack_size = kStackBytes;
+  args.exit_signal = SIGCHLD;
+  if (cgroup_fd >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<std::uint64_t>(cgroup_fd);
+  }
+  const long pid = clone_in_place(args, run_child, &launch);
+  // Who is to be kept from making namespaces must not use clone3(2), into which no filter can look: systemd's
+  // RestrictNamespaces= refuses it, and so do profiles for containers.
+  if (!by_a_sandbox(pid)) return pid;
+  if (cgroup_fd >= 0) {
+    launch.group_members = UniqueFd(::openat(cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+    if (!launch.group_members) return -errno;
+  }
+  return clone_in_place_without_clone3(args, run_child, &launch);
+}
+
 }  // namespace
 
 SpawnedProcess spawn(const SpawnRequest& request) {
@@ -226,22 +274,11 @@ SpawnedProcess spawn(const SpawnRequest& request) {
   UniqueFd read_end(ends[0]), write_end(ends[1]);
   auto launch = prepare(request, write_end.get());
 
-  clone_args args{};
-  args.flags = CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-  args.pidfd = reinterpret_cast<std::uint64_t>(&launch->pidfd);
-  args.parent_tid = args.child_tid = reinterpret_cast<std::uint64_t>(&launch->in_our_memory);
-  args.stack = reinterpret_cast<std::uint64_t>(launch->stack.get());
-  args.stack_size = kStackBytes;
-  args.exit_signal = SIGCHLD;
-  if (request.cgroup_fd >= 0) {
-    args.flags |= CLONE_INTO_CGROUP;
-    args.cgroup = static_cast<std::uint64_t>(request.cgroup_fd);
-  }
   // No signal may run a handler of ours in the child before its dispositions are reset.
   sigset_t all, previous;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &previous);
-  const long pid = clone_in_place(args, run_child, launch.get());
+  const long pid = clone_child(*launch, request.cgroup_fd);
   UniqueFd pidfd(launch->pidfd);
   if (pid > 0 && kSharesMemory && !launch->wait_until_left(&kExecPatience))
     keep_until_left(std::move(launch));
@@ -249,7 +286,8 @@ SpawnedProcess spawn(const SpawnRequest& request) {
   if (pid < 0) {
     throw SpawnError{"fork", static_cast<int>(-pid),
                      std::string("cannot start a process: ") + std::strerror(static_cast<int>(-pid)) +
-                         ". Check limits (ulimit -u, pids.max) and memory."};
+                         (by_a_sandbox(pid) ? ". A sandbox (seccomp) forbids it."
+                                            : ". Check limits (ulimit -u, pids.max) and memory.")};
   }
   return SpawnedProcess{static_cast<pid_t>(pid), std::move(pidfd), std::move(read_end)};
 }

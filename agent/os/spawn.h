@@ -44,14 +44,19 @@ struct SpawnedProcess {
   UniqueFd exec_pipe;
 };
 
+/// The stage of a SpawnError after which the child goes on, outside the cgroup.
+inline constexpr const char* kCgroupStage = "cgroup";
+
 /// Starts a child in its own session with default signal dispositions, an empty mask and no
 /// descriptor above 2 (clone3(2) with CLONE_PIDFD and CLONE_INTO_CGROUP, close_range(2)). The child runs in
 /// our memory until exec (clone_in_place.h): to copy it, only to throw it away, took longer than exec itself.
+/// Where a sandbox refuses clone3(2) the child is made by clone(2) and joins the cgroup itself before exec.
 /// Waits for exec some 20 ms at most: a frozen file system must not freeze us. Throws SpawnError if not even
 /// fork worked or the command cannot be found. Loop thread only.
 SpawnedProcess spawn(const SpawnRequest& request);
 
-/// Reads what the exec pipe holds once it is readable. nullopt = exec succeeded.
+/// Reads what the exec pipe holds once it is readable: one report. nullopt = exec succeeded. After
+/// kCgroupStage there is more to come.
 std::optional<SpawnError> read_spawn_error(int exec_pipe, const SpawnRequest& request);
 
 }  // namespace codex

@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 
@@ -92,16 +93,22 @@ void ProcessTree::watch_exec_pipe() {
       loop_, "exec_pipe", exec_pipe_.get(), EPOLLIN,
       [this](std::uint32_t) {
         // A failure is reported when the child is reaped, so that "failed" means "nothing is left of it".
-        if (!exec_finished()) events_.exec_succeeded();
+        if (exec_finished() && !spawn_error_) events_.exec_succeeded();
       },
       Priority::kUrgent);
 }
 
-std::optional<SpawnError> ProcessTree::exec_finished() {
+/// Reads one report. False if the child goes on outside the cgroup, as we do then.
+bool ProcessTree::exec_finished() {
   spawn_error_ = read_spawn_error(exec_pipe_.get(), *request_);
+  if (spawn_error_ && spawn_error_->stage == kCgroupStage) {
+    spawn_error_.reset();
+    cgroup_.reset();
+    return false;
+  }
   exec_watch_.reset();
   exec_pipe_.reset();
-  return spawn_error_;
+  return true;
 }
 
 bool ProcessTree::find_leftovers() {
@@ -156,7 +163,8 @@ bool ProcessTree::on_reaped(pid_t pid, const ExitStatus& status) {
 
 void ProcessTree::leader_gone(const ExitStatus& status) {
   const bool exec_pending = static_cast<bool>(exec_pipe_);
-  if (exec_pending) exec_finished();
+  while (exec_pipe_ && !exec_finished()) {
+  }
   pidfd_watch_.reset();
   pidfd_.reset();
   leader_.reset();
@@ -206,11 +214,12 @@ std::optional<pid_t> ProcessTree::leader() const {
 
 bool ProcessTree::signal(const ProcessId& member, int signal) {
   const UniqueFd pidfd(open_pidfd(member.pid));
-  if (!pidfd) return false;
+  const bool by_number = !pidfd && (errno == ENOSYS || errno == EPERM);
+  if (!pidfd && !by_number) return false;
   // The pidfd is held before the check: if the start time still agrees now, it can only be that process.
   const auto stat = read_proc_stat(member.pid);
   if (!stat || stat->start_ticks != member.start_ticks) return false;
-  return send_signal(pidfd.get(), signal) == 0;
+  return (by_number ? ::kill(member.pid, signal) : send_signal(pidfd.get(), signal)) == 0;
 }
 
 void ProcessTree::kill_all() {

@@ -65,7 +65,7 @@ class ProcessTree {
   [[nodiscard]] std::optional<pid_t> leader() const;
 
   /// Sends `signal` to a member, through a pidfd and only if pid and start time still agree. False if it is
-  /// gone.
+  /// gone. Where a sandbox refuses pidfd_open(2) its number has to do.
   bool signal(const ProcessId& member, int signal);
 
   /// SIGKILL to all members at once; call until members() is empty, new ones may just have been forked.
@@ -81,7 +81,7 @@ class ProcessTree {
  private:
   bool is_ours(const ProcStat& orphan);
   void watch_exec_pipe();
-  std::optional<SpawnError> exec_finished();
+  bool exec_finished();
   void renew_cgroup();
   void leader_gone(const ExitStatus& status);
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "agent/os/cgroup.h"
 #include "agent/supervision/tree_stopper.h"
 #include "tests/support/loop_fixture.h"
+#include "tests/support/sandboxed_thread.h"
 
 namespace codex {
 namespace {
@@ -131,6 +133,22 @@ TEST_P(Tree, TheChildHasACleanStateOfItsOwn) {
   EXPECT_EQ(exit_->code, 0);
 }
 
+TEST_P(Tree, AChildThatCannotJoinTheCgroupIsRunWithoutOne) {
+  run_sandboxed({{SYS_clone3, ENOSYS}, {SYS_write, EOPNOTSUPP, 1}}, [&] { shell("exit 3"); });
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  EXPECT_TRUE(exec_ok_);
+  EXPECT_EQ(exit_->code, 3);
+  EXPECT_FALSE(spawn_error_);
+  EXPECT_FALSE(tree_.cgroup_cpu()) << "what it would tell is of nobody";
+}
+
+TEST_P(Tree, AFailureAfterThatOfTheCgroupIsStillOne) {
+  run_sandboxed({{SYS_clone3, ENOSYS}, {SYS_write, EOPNOTSUPP, 1}}, [&] { spawn({"/proc/self/status"}); });
+  ASSERT_TRUE(turn_until([&] { return spawn_error_.has_value(); }));
+  EXPECT_EQ(spawn_error_->stage, "exec");
+  EXPECT_FALSE(exec_ok_);
+}
+
 TEST_P(Tree, AChildOfItsOwnSessionAndADoubleForkAreMembersAndDie) {
   shell("setsid sh -c 'sleep 1000 & exec sleep 1000' & (setsid sleep 1000 &) ; exec sleep 1000");
   ASSERT_TRUE(has_members(4));
@@ -184,6 +202,21 @@ TEST_P(Tree, AGenerationAfterAKilledOneLives) {
   shell("exit 3");
   ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
   EXPECT_EQ(exit_->code, 3);
+}
+
+TEST_P(Tree, IsStoppedWhereASandboxRefusesPidfds) {
+  shell("exec sleep 1000");
+  ASSERT_TRUE(has_members(1));
+  for (const int error : {ENOSYS, EPERM}) {
+    run_sandboxed({{SYS_pidfd_open, error}}, [&] {
+      const auto member = tree_.members().front();
+      EXPECT_TRUE(tree_.signal({member.pid, member.start_ticks}, 0));
+      EXPECT_FALSE(tree_.signal({member.pid, member.start_ticks + 1}, SIGKILL)) << "another process";
+    });
+  }
+  run_sandboxed({{SYS_pidfd_open, ENOSYS}}, [&] { tree_.kill_all(); });
+  ASSERT_TRUE(turn_until([&] { return exit_.has_value(); }));
+  EXPECT_EQ(exit_->signal, SIGKILL);
 }
 
 TEST_P(Tree, AnOrphanThatClearedItsEnvironmentIsStillAMember) {
