@@ -72,9 +72,9 @@ def tree(pid):
     return [root, *root.children(recursive=True)]
 
 
-def listening(port):
-    """Whether anybody LISTENs on the port, IPv4 or IPv6 (state 0A of /proc/net/tcp)."""
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+def listening(port, pid="self"):
+    """Whether anybody LISTENs on the port, IPv4 or IPv6 (state 0A of /proc/net/tcp), in the network of a process."""
+    for table in (f"/proc/{pid}/net/tcp", f"/proc/{pid}/net/tcp6"):
         try:
             with open(table, encoding="ascii") as file:
                 rows = file.readlines()[1:]
