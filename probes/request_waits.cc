@@ -72,8 +72,9 @@ void RequestWaits::see_server(const TcpSocket& socket) {
   accepted_now_[socket.cookie] = {accepted_after, read_so_far};
   if (is_new ? looked_at_.has_value() : read_so_far > known->second.read_so_far) view_.taken = true;
   if (socket.bytes_sent > 0) note_answer(server.last_answer, socket.since_sent);
-  const bool waits =
-      socket.bytes_received > 0 && (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
+  // Whoever only closed has asked for nothing; the kernel counts that as a byte.
+  const bool asked = socket.bytes_received > (socket.state == TCP_CLOSE_WAIT ? 1U : 0U);
+  const bool waits = asked && (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
   if (waits) {
     const auto age = std::min(socket.since_received, now_ - accepted_after);
     note_waiting(server, age);

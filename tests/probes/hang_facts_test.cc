@@ -135,6 +135,16 @@ TEST_F(RequestWaitsTest, SilentAndUnacceptedConnectionsDoNotWait) {
   EXPECT_EQ(look({silent, unaccepted}).server.waiting, 0);
 }
 
+TEST_F(RequestWaitsTest, WhoOnlyClosedHasAskedForNothing) {
+  auto closed = connection(8080, 40'000, seconds(9), seconds(9));
+  closed.state = TCP_CLOSE_WAIT;
+  closed.bytes_sent = 0;
+  closed.bytes_received = 1;
+  EXPECT_EQ(look({closed}).server.waiting, 0);
+  closed.bytes_received = 2;
+  EXPECT_EQ(look({closed}).server.waiting, 1) << "asked, and closed its half";
+}
+
 TEST_F(RequestWaitsTest, WhatARequestWaitedToBeAcceptedIsNotItsHandlersMatter) {
   auto queued = connection(8080, 40'000, seconds(0), seconds(3));
   queued.bytes_sent = 0;
