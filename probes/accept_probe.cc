@@ -58,7 +58,7 @@ SocketAddress own_end(int socket, const SocketAddress& server) {
 }  // namespace
 
 void AcceptProbe::begin(const SocketAddress& server, TimePoint now) {
-  if (socket_ || (began_ && now - *began_ < kPause)) return;
+  if (socket_ || (began_ && now - *began_ < pause_)) return;
   began_ = now;
   socket_ = sockets_.network().socket(server.ipv6 ? AF_INET6 : AF_INET,
                                       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -81,8 +81,35 @@ AcceptProbeView::State AcceptProbe::find_out() const {
   const auto read = ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (read == 0 || error == ECONNRESET || (read < 0 && errno == ECONNRESET)) return State::kDropped;
   if (read > 0) return State::kAccepted;  // a protocol in which the server speaks first
-  const auto accepted = sockets_.accepted(server_, own_);
-  return accepted.value_or(false) ? State::kAccepted : State::kWaiting;
+  const auto end = sockets_.server_end(server_, own_);
+  if (end == ServerEnd::kAccepted) return State::kAccepted;
+  return end == ServerEnd::kHandshake && is_deferred() ? State::kDeferred : State::kWaiting;
+}
+
+/// The handshake is complete for us and not for the server. With a full queue that is no wish of the
+/// server's.
+bool AcceptProbe::is_deferred() const {
+  RawAddress peer;
+  peer.size = sizeof peer.storage;
+  if (::getpeername(socket_.get(), peer.get(), &peer.size) != 0) return false;  // ENOTCONN: not yet for us
+  const auto queue = sockets_.accept_queue(server_);
+  return queue && !queue->full();
+}
+
+void AcceptProbe::learn(const AcceptProbeView& view) {
+  switch (view.state) {
+    case AcceptProbeView::State::kIdle:
+    case AcceptProbeView::State::kRefused:
+      return;
+    case AcceptProbeView::State::kWaiting:
+    case AcceptProbeView::State::kAccepted:
+    case AcceptProbeView::State::kDropped:
+      pause_ = kPause;
+      return;
+    case AcceptProbeView::State::kDeferred:
+      if (view.age >= kDeferred) pause_ = std::min(2 * pause_, kLongestPause);
+      return;
+  }
 }
 
 AcceptProbeView AcceptProbe::look(TimePoint now) {
@@ -90,7 +117,9 @@ AcceptProbeView AcceptProbe::look(TimePoint now) {
   if (!socket_) return view;
   view.state = find_out();
   view.age = now - *began_;
-  if (view.state != AcceptProbeView::State::kWaiting) socket_.reset();
+  learn(view);
+  const bool soon = view.state == AcceptProbeView::State::kDeferred && view.age < kDeferred;
+  if (view.state != AcceptProbeView::State::kWaiting && !soon) socket_.reset();
   return view;
 }
 

@@ -40,6 +40,7 @@ struct AcceptProbeView {
     kAccepted,  ///< seen accepted in this look
     kDropped,   ///< accepted and closed at once, seen in this look
     kRefused,   ///< could not connect
+    kDeferred,  ///< the kernel keeps it from a server that wants requests only: says nothing of the server
   };
   State state = State::kIdle;
   Duration age{0};  ///< since it connected

@@ -55,7 +55,7 @@ HangObservation HangObserver::look(const HangDepth& depth, TimePoint now) {
   seen.at = now;
   seen.observable = !gone_ && main_.look(seen.main);
   if (!seen.observable) return seen;
-  seen.accept_queue = sockets_.accept_queue(server_);
+  if (const auto queue = sockets_.accept_queue(server_)) seen.accept_queue = queue->waiting;
   seen.listening = seen.accept_queue.has_value();
   if (depth.accept && seen.listening) accept_probe_.begin(server_, now);
   seen.accept_probe = accept_probe_.look(now);

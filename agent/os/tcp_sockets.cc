@@ -14,7 +14,7 @@ namespace {
 
 // As in net/tcp_states.h; <netinet/tcp.h> has them too, but cannot be included together with <linux/tcp.h>,
 // which alone has the whole struct tcp_info.
-constexpr int kEstablished = 1, kSynSent = 2, kCloseWait = 8, kListen = 10;
+constexpr int kEstablished = 1, kSynSent = 2, kSynReceived = 3, kCloseWait = 8, kListen = 10;
 constexpr std::uint32_t kMappedMark = 0x0000FFFF;  // third word of ::ffff:a.b.c.d, host order
 
 inet_diag_req_v2 question_about(bool ipv6, std::uint32_t states) {
@@ -92,30 +92,35 @@ std::string SocketAddress::text() const {
   return std::string(buffer) + ":" + std::to_string(port);
 }
 
-std::optional<std::uint32_t> TcpSockets::accept_queue(const SocketAddress& local) {
+std::optional<AcceptQueue> TcpSockets::accept_queue(const SocketAddress& local) {
   auto question = question_about(local.ipv6, ~0U);
   std::copy(local.words.begin(), local.words.end(), question.id.idiag_src);
   question.id.idiag_sport = htons(local.port);
-  std::optional<std::uint32_t> queue;
+  std::optional<AcceptQueue> queue;
   diag_.find(question, [&queue](const inet_diag_msg& message, std::string_view) {
-    if (message.idiag_state == kListen) queue = message.idiag_rqueue;
+    if (message.idiag_state == kListen) queue = AcceptQueue{message.idiag_rqueue, message.idiag_wqueue};
   });
   return queue;
 }
 
-std::optional<bool> TcpSockets::accepted(const SocketAddress& local, const SocketAddress& remote) {
+std::optional<ServerEnd> TcpSockets::server_end(const SocketAddress& local, const SocketAddress& remote) {
   auto question = question_about(local.ipv6, ~0U);
   std::copy(local.words.begin(), local.words.end(), question.id.idiag_src);
   std::copy(remote.words.begin(), remote.words.end(), question.id.idiag_dst);
   question.id.idiag_sport = htons(local.port);
   question.id.idiag_dport = htons(remote.port);
-  std::optional<bool> owned;
+  std::optional<ServerEnd> end;
   diag_.find(question, [&](const inet_diag_msg& message, std::string_view) {
     // Without the connection the kernel answers with the listener.
-    if (message.idiag_state != kListen && ntohs(message.id.idiag_dport) == remote.port)
-      owned = message.idiag_inode != 0;
+    if (message.idiag_state == kListen || ntohs(message.id.idiag_dport) != remote.port) return;
+    // The kernel tells of a request socket (TCP_NEW_SYN_RECV) by the name of the state.
+    if (message.idiag_state == kSynReceived) {
+      end = ServerEnd::kHandshake;
+    } else {
+      end = message.idiag_inode != 0 ? ServerEnd::kAccepted : ServerEnd::kQueued;
+    }
   });
-  return owned;
+  return end;
 }
 
 void TcpSockets::walk(bool ipv6, Which which, const std::function<void(const TcpSocket&)>& visit) {

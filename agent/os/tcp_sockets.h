@@ -39,6 +39,23 @@ struct TcpSocket {
   Duration since_acked{0};  ///< since the peer acknowledged anything, with data or without
 };
 
+/// Connections that wait to be accepted.
+struct AcceptQueue {
+  std::uint32_t waiting = 0;
+  std::uint32_t backlog = 0;  ///< as given to listen(2); the kernel takes one more
+
+  /// A connection that comes now is not let in.
+  [[nodiscard]] bool full() const { return waiting > backlog; }
+};
+
+/// How far a connection has got at the server's end.
+enum class ServerEnd {
+  kHandshake,  ///< the kernel keeps it back: its last step is missing, the queue is full, or the server wants
+               ///< to hear of it only when it has said something (tcp(7), TCP_DEFER_ACCEPT)
+  kQueued,     ///< it waits to be accepted
+  kAccepted,   ///< a process owns it
+};
+
 /// Questions about single sockets, by look-up, and about all connections, by a walk. One thread. Throws
 /// std::system_error when the kernel cannot be asked.
 class TcpSockets {
@@ -48,11 +65,11 @@ class TcpSockets {
   [[nodiscard]] const NetworkNamespace& network() const { return diag_.network(); }
 
   /// A listening socket's accept queue; nullopt if nobody listens at this very address. About 1 us.
-  std::optional<std::uint32_t> accept_queue(const SocketAddress& local);
+  std::optional<AcceptQueue> accept_queue(const SocketAddress& local);
 
-  /// Whether the connection with these ends was accepted, i.e. a process owns it; nullopt if there is no such
-  /// connection. `local` is the server's end. About 1 us.
-  std::optional<bool> accepted(const SocketAddress& local, const SocketAddress& remote);
+  /// How far the connection with these ends has got; nullopt if there is none. `local` is the server's end.
+  /// About 1 us.
+  std::optional<ServerEnd> server_end(const SocketAddress& local, const SocketAddress& remote);
 
   /// Visits all connections of one family that carry data (ESTABLISHED, CLOSE_WAIT) or are being opened
   /// (SYN_SENT), or LISTENing sockets. About 0.7 ms on an idle host, for the size of its table.

@@ -2,12 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 
+#include "agent/os/check.h"
 #include "agent/os/process_table.h"
 #include "tests/support/evil_server.h"
 #include "tests/support/loop_fixture.h"
@@ -18,12 +21,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// A process that listens and never returns to accept: it spins, sleeps or is stopped.
+/// A process that listens; what it does then is its own affair: it spins, sleeps, is stopped, or serves.
 class Server {
  public:
-  explicit Server(void (*hang)()) : listener_(test::listen_on_loopback(16, port_)), pid_(::fork()) {
+  explicit Server(void (*life)(int listener), int defer_seconds = 0)
+      : listener_(test::listen_on_loopback(16, port_)), pid_(fork_with(defer_seconds)) {
     if (pid_ == 0) {
-      hang();
+      life(listener_.get());
       ::_exit(1);
     }
   }
@@ -39,18 +43,29 @@ class Server {
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
+  pid_t fork_with(int defer_seconds) {
+    check("TCP_DEFER_ACCEPT",
+          ::setsockopt(listener_.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer_seconds, sizeof defer_seconds));
+    return check("fork", ::fork());
+  }
+
   std::uint16_t port_ = 0;
   UniqueFd listener_;
   pid_t pid_;
 };
 
-void spin() {
+void spin(int /*listener*/) {
   std::atomic<unsigned> turns{0};
   for (;;) ++turns;
 }
 
-void sleep_on() {
+void sleep_on(int /*listener*/) {
   for (;;) ::pause();
+}
+
+/// In accept(2), not in an event loop: only a connection tells that it is well.
+void serve(int listener) {
+  for (;;) ::close(::accept(listener, nullptr, nullptr));
 }
 
 class Watched : public LoopFixture {
@@ -58,6 +73,7 @@ class Watched : public LoopFixture {
   void watch(const Server& server) { watch_.watch(server.id(), "127.0.0.1", server.port(), std::nullopt); }
 
   std::vector<std::string> told_;
+  int looks_ = 0, deferred_ = 0;
   std::optional<HangVerdict> confirmed_;
   std::optional<HangPolicy::Decision> acted_;
   std::map<HangClass, int> votes_;
@@ -73,7 +89,10 @@ class Watched : public LoopFixture {
                     },
                     [this](const HangVerdict&, const HangPolicy::Decision& decision) { acted_ = decision; },
                     [this](const HangVerdict&, Duration) { told_.push_back("over"); },
-                    {}}};
+                    [this](const HangObservation& seen, const HangVerdict&) {
+                      ++looks_;
+                      deferred_ += seen.accept_probe.state == AcceptProbeView::State::kDeferred;
+                    }}};
 };
 
 TEST_F(Watched, ALoopIsSuspectedThenLookedAtThenConfirmedAndThatOnceEach) {
@@ -102,6 +121,22 @@ TEST_F(Watched, AStoppedProcessIsToBeContinued) {
   EXPECT_EQ(confirmed_->hang, HangClass::kStopped);
   EXPECT_EQ(acted_->action, HangAction::kContinue);
   EXPECT_TRUE(watch_.signals().stopped);
+}
+
+TEST_F(Watched, AServerThatDefersSilentConnectionsIsNotSuspected) {
+  const Server server(serve, 60);
+  watch(server);
+  ASSERT_TRUE(turn_until([&] { return looks_ >= 30 || !told_.empty(); }));
+  EXPECT_THAT(told_, ::testing::IsEmpty());
+  EXPECT_GT(deferred_, 0) << "it was asked";
+}
+
+TEST_F(Watched, AServerThatDefersSilentConnectionsAndIsStoppedIsFoundWithoutAClient) {
+  const Server server(serve, 60);
+  ::kill(server.pid(), SIGSTOP);
+  watch(server);
+  ASSERT_TRUE(turn_until([&] { return confirmed_.has_value(); }));
+  EXPECT_EQ(confirmed_->hang, HangClass::kStopped);
 }
 
 TEST_F(Watched, AnotherProcessBeginsWithAClearRecord) {

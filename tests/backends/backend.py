@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -70,6 +71,11 @@ def handler(options):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    defer_accept = 0  # seconds, as tcp(7) has them
+
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, self.defer_accept)
+        super().server_bind()
 
     def handle_error(self, request, client_address):
         """A client that hangs up, as a port probe does, is no error of ours."""
@@ -78,6 +84,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 def serve(options):
+    Server.defer_accept = options.defer_accept
     server = Server(("127.0.0.1", int(os.environ["PORT"])), handler(options))
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
@@ -155,6 +162,7 @@ def parse():
     parser.add_argument("--drain", type=int, default=0, metavar="MS", help="time to leave after SIGTERM")
     parser.add_argument("--listen-after", type=int, default=0, metavar="MS", help="open the port late")
     parser.add_argument("--never-listen", action="store_true", help="never open the port")
+    parser.add_argument("--defer-accept", type=int, default=0, metavar="SECONDS", help="accept requests only")
     parser.add_argument("--never-answer", action="store_true", help="accept, read, answer nothing")
     parser.add_argument("--slow-health", type=int, default=0, metavar="MS", help="time before /health answers")
     parser.add_argument("--health-status", type=int, default=200, help="status of /health")

@@ -8,6 +8,7 @@ import signal
 import psutil
 import pytest
 
+from harness.agent import PYTHON_BACKEND
 from harness.hanging_backend import REPORT_ONLY, hang, start_hanging_backend
 from harness.waiting import holds_for, wait_until
 from harness.zoo_cases import NODE, database, lock_row
@@ -74,6 +75,42 @@ def test_a_short_block_is_no_reason_to_restart(agent):
         server.resume()
         holds_for(lambda: agent.backend()["pid"] == before["pid"], 1, "the same process", interval=0.2)
     assert agent.backend()["restarts"]["total"] == 0
+
+
+def start_deferring_backend(agent):
+    """Its kernel keeps a connection that says nothing from it for a minute, as Apache's does. Its main thread is in no
+    event loop, so that the agent has to ask by connections; nobody sends requests."""
+    agent.write(f"""\
+[backend.app]
+command = {json.dumps([*PYTHON_BACKEND, "--defer-accept", "60"])}
+port = {agent.port}
+[backend.app.probe.port]
+period = "100ms"
+[backend.app.probe.http]
+period = "60s"
+""")
+    agent.start()
+
+
+def test_a_server_that_defers_silent_connections_is_not_taken_for_hung(agent):
+    start_deferring_backend(agent)
+
+    def looked_at():
+        assert "hang_confirmed" not in agent.log
+        # Between two attempts of this probe lie two looks at the server.
+        return agent.metrics().value("codex_agent_probe_attempts_total", probe="port") > 25
+
+    wait_until(looked_at, 30, "some fifty looks")
+    assert agent.backend()["state"] == "running"
+
+
+def test_a_server_that_defers_silent_connections_and_is_stopped_is_continued(agent):
+    start_deferring_backend(agent)
+    server = psutil.Process(agent.backend()["pid"])
+    server.suspend()
+    wait_until(lambda: "hang_action backend=app class=stopped action=continue" in agent.log, 15, "the hang")
+    wait_until(lambda: server.status() != psutil.STATUS_STOPPED, 15, "SIGCONT")
+    assert agent.wait_for_state("running")["generation"] == 1
 
 
 def stuck_start(agent, around, mode, database=None, **environment):
