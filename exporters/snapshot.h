@@ -94,9 +94,9 @@ struct ProbeSnapshot {
 
 struct StartupSnapshot {
   std::optional<double> duration_seconds;  ///< of the last completed start
-  std::vector<std::pair<std::string, double>>
-      phases;                              ///< reached phases, seconds, in order; they sum to the duration
-  std::optional<std::string> waiting_for;  ///< while starting: the phase under way
+  /// Reached phases, seconds, in order; they sum to the duration.
+  std::vector<std::pair<std::string, double>> phases;
+  std::optional<std::string> waiting_for;                ///< while starting: the phase under way
   std::vector<std::pair<std::string, double>> progress;  ///< while starting: phases reached so far, seconds
 };
 

@@ -34,8 +34,8 @@ struct StackImage {
 /// Frame pointers from the innermost frame outwards.
 struct FrameChain {
   std::vector<std::uint64_t> frames;
-  bool complete =
-      false;  ///< it leads to main(), so it is the thread's real chain and not a remnant of old calls
+  /// It leads to main(), so it is the thread's real chain and not a remnant of old calls.
+  bool complete = false;
 };
 
 /// Finds chains of frames in a stack: every function of node, in machine code from C++ as from JavaScript,

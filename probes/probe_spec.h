@@ -50,8 +50,8 @@ struct ProbeSpec {
   /// http: absolute http:// or https:// URL. database: postgres:, postgresql: or sqlite: URL.
   Secret url;
   HttpExpectation http;
-  std::string
-      target;  ///< the URL or host:port without user info and secrets; label of codex_agent_probe_info
+  /// The URL or host:port without user info and secrets; label of codex_agent_probe_info.
+  std::string target;
 };
 
 }  // namespace codex

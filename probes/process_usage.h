@@ -28,8 +28,8 @@ struct CpuTime {
 struct TreeUsage {
   std::uint64_t processes = 0;
   std::uint64_t threads = 0;
-  std::map<std::string, std::uint64_t>
-      states;                        ///< running sleeping disk_sleep stopped zombie idle other: all present
+  /// running sleeping disk_sleep stopped zombie idle other: all present.
+  std::map<std::string, std::uint64_t> states;
   std::uint64_t resident_bytes = 0;  ///< shared pages counted once a process
   std::uint64_t virtual_bytes = 0;
   std::uint64_t swap_bytes = 0;
@@ -38,9 +38,9 @@ struct TreeUsage {
   double worst_fd_ratio = 0;  ///< highest open / soft limit of any process
 
   CpuTime cpu;  ///< counter, including exited and reaped descendants
-  std::optional<std::uint64_t> read_bytes,
-      written_bytes;                                 ///< counters, storage I/O; nullopt unless io_readable
-  std::uint64_t major_faults = 0, minor_faults = 0;  ///< counters
+  /// Counters, storage I/O; nullopt unless io_readable.
+  std::optional<std::uint64_t> read_bytes, written_bytes;
+  std::uint64_t major_faults = 0, minor_faults = 0;                ///< counters
   std::uint64_t voluntary_switches = 0, involuntary_switches = 0;  ///< counters
 
   bool io_readable = true;        ///< false: /proc/PID/io of some process is not for us (EACCES)

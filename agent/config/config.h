@@ -17,15 +17,10 @@
 namespace codex {
 
 enum class RestartPolicy { kAlways, kOnFailure, kNever };  ///< systemd.service(5), Restart=
-enum class WrapperIdleAction {
-  kRestart,
-  kWait
-};  ///< the application ended, nodemon lives: who starts it again
-enum class HangReaction {
-  kRestart,
-  kReport,
-  kContinue
-};  ///< kContinue: SIGCONT, for the class `stopped` alone
+/// The application ended, nodemon lives: who starts it again.
+enum class WrapperIdleAction { kRestart, kWait };
+/// kContinue: SIGCONT, for the class `stopped` alone.
+enum class HangReaction { kRestart, kReport, kContinue };
 
 /// What differs from the defaults (hang_policy.h) for one class of hangs.
 struct HangRule {
@@ -43,16 +38,16 @@ struct RestartConfig {
   Duration stable_after = std::chrono::seconds(10);          ///< uptime that forgets earlier failures
   Duration retry_interval = std::chrono::minutes(5);         ///< slow retry out of `failed`; 0 = never
   WrapperIdleAction on_wrapper_idle = WrapperIdleAction::kRestart;
-  Duration reconnect_timeout{
-      0};  ///< after a database outage: time to become healthy, then one restart; 0 = off
+  /// After a database outage: time to become healthy, then one restart; 0 = off.
+  Duration reconnect_timeout{0};
 };
 
 struct BackendConfig {
   std::string name;                  ///< [a-z0-9][a-z0-9_-]*, label `backend`
   std::vector<std::string> command;  ///< argv, never a shell line
   std::filesystem::path directory;   ///< absolute working directory of the child
-  std::map<std::string, std::string>
-      environment;  ///< complete block for the child, without the agent's own variables
+  /// Complete block for the child, without the agent's own variables.
+  std::map<std::string, std::string> environment;
   std::map<std::string, std::string> own_environment;  ///< [backend.NAME.env] alone, to show
   std::filesystem::path env_file;                      ///< absolute; "" if none was read
   std::optional<std::uint16_t> port;
@@ -114,8 +109,8 @@ std::string to_string(const ConfigError& error);
 
 struct LoadOptions {
   std::filesystem::path project_directory;  ///< -C, default the working directory
-  std::optional<std::filesystem::path>
-      config_file;  ///< --config; else codex-agent.toml in the project, if there
+  /// --config; else codex-agent.toml in the project, if there.
+  std::optional<std::filesystem::path> config_file;
   std::map<std::string, std::string> environment;  ///< of this process
 };
 

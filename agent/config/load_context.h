@@ -12,8 +12,8 @@ namespace codex {
 struct LoadContext {
   const Environment& process;               ///< of this process
   std::filesystem::path project_directory;  ///< absolute
-  std::filesystem::path
-      log_directory;         ///< default for the agent's log: PROJECT/logs, or /var/log/codex-agent
+  /// Default for the agent's log: PROJECT/logs, or /var/log/codex-agent.
+  std::filesystem::path log_directory;
   bool system_wide = false;  ///< configured in /etc
   bool several = false;      ///< more than one backend: PORT, DATABASE_URL, PID_FILE name none of them
   Findings& findings;

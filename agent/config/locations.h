@@ -9,8 +9,8 @@ namespace codex {
 struct Locations {
   std::filesystem::path project_directory;  ///< absolute
   std::filesystem::path config_file;        ///< absolute; may not exist
-  std::filesystem::path
-      state_directory;  ///< .codex-agent beside the configuration, /run/codex-agent for /etc
+  /// .codex-agent beside the configuration, /run/codex-agent for /etc.
+  std::filesystem::path state_directory;
 };
 
 /// `project`: -C or the working directory. `config`: --config, relative to the working directory.

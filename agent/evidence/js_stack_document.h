@@ -13,8 +13,7 @@ nlohmann::ordered_json to_json(const JsStack& stack);
 /// Why there is no stack to see, "" if there is one; raw.
 std::string trouble_of(const JsStack& stack);
 
-/// The innermost frame that is the application's, "slowQuery (server.js:12)"; the innermost of all if none
-/// is;
+/// The innermost frame that is the application's, "slowQuery (server.js:12)"; the innermost of all if none is;
 /// "" for an empty stack.
 std::string describe_place(const JsStack& stack);
 

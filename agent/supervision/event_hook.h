@@ -80,8 +80,8 @@ class EventHook {
   Counts counts_;
   std::deque<Waiting> waiting_;
   std::unique_ptr<CommandRun> current_;
-  std::vector<std::unique_ptr<CommandRun>>
-      lingering_;  ///< their command has ended, something of theirs lives
+  /// Their command has ended, something of theirs lives.
+  std::vector<std::unique_ptr<CommandRun>> lingering_;
   std::uint64_t current_seq_ = 0;
   std::string last_outcome_;  ///< "" while all is well, else what was logged
   bool dropping_ = false;     ///< that events are dropped has been logged

@@ -20,8 +20,8 @@ struct ExitFacts {
 
 struct ExitDiagnosis {
   Cause cause = Cause::kCrash;
-  std::string
-      evidence;  ///< the line that told; "" if the exit status alone did. As written: not yet safe to show
+  /// The line that told; "" if the exit status alone did. As written: not yet safe to show.
+  std::string evidence;
 };
 
 /// Why it ended: from the exit status as npm, sh and nodemon pass it on (128 + N for signal N), from what it

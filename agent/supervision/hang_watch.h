@@ -26,10 +26,10 @@ class HangWatch {
   /// the other; they may call stop() and watch().
   struct Events {
     std::function<void(const HangVerdict&)> suspected;  ///< ask the HTTP probe now: its answer is a vote
-    std::function<void(const HangVerdict&)>
-        half_way;  ///< still suspected: a look now, to compare with later; may be empty
-    std::function<void(const HangVerdict&)>
-        confirmed;  ///< the moment for evidence; again when the class changes
+    /// Still suspected: a look now, to compare with later; may be empty.
+    std::function<void(const HangVerdict&)> half_way;
+    /// The moment for evidence; again when the class changes.
+    std::function<void(const HangVerdict&)> confirmed;
     std::function<void(const HangVerdict&, const HangPolicy::Decision&)> act;  ///< never with kNone
     std::function<void(const HangVerdict& last, Duration lasted)> over;  ///< progress again, or the end of it
     /// Every look, for a recorder; may be empty.

@@ -14,15 +14,14 @@ namespace codex {
 
 /// The life of one backend, as a pure function of events and time: no clock, no I/O, no log.
 ///
-/// | state    | meaning                                | its one timer         | leaves by |
-/// |----------|----------------------------------------|-----------------------|--------------------------------|
-/// | stopped  | nothing runs, nothing is wanted        | -                     | start | | starting |
-/// spawned, not yet ready                 | start timeout         | ready, exited, stop, timer     | |
-/// running  | was ready                              | -                     | exited, stop, restart | |
-/// stopping | the tree is brought down, `goal` next  | grace, then kill again| tree_empty, and nothing else |
-/// | backoff  | nothing runs, a start is due           | delay or slow retry   | timer, unblocked, start,
-/// stop  | | failed   | nothing runs, patience is used up      | slow retry or none    | timer, unblocked,
-/// start, stop  |
+/// | state    | meaning                                | its one timer          | leaves by                      |
+/// |----------|----------------------------------------|------------------------|--------------------------------|
+/// | stopped  | nothing runs, nothing is wanted        | -                      | start                          |
+/// | starting | spawned, not yet ready                 | start timeout          | ready, exited, stop, timer     |
+/// | running  | was ready                              | -                      | exited, stop, restart          |
+/// | stopping | the tree is brought down, `goal` next  | grace, then kill again | tree_empty, and nothing else   |
+/// | backoff  | nothing runs, a start is due           | delay or slow retry    | timer, unblocked, start, stop  |
+/// | failed   | nothing runs, patience is used up      | slow retry or none     | timer, unblocked, start, stop  |
 ///
 /// Nothing of generation n lives in stopped, backoff and failed: they are entered from stopping by
 /// `tree_empty` only (or from starting, when the spawn left nothing behind). So `spawn` is asked for only
@@ -52,7 +51,7 @@ struct Event {
   Await await = Await::kNone;            ///< kExited: without it the next start would end the same way
   bool transient = false;                ///< kSpawnFailed: trying again may help
   bool adoptable = false;  ///< kStart: the leftovers have a leader and may be taken over as they are
-  bool resumed = false;    ///< kStart: wanted since before this agent, or by its own start; nobody waits for it
+  bool resumed = false;  ///< kStart: wanted since before this agent, or by its own start; nobody waits for it
   bool leftovers = false;  ///< commands, kTimer, kUnblocked: members of an earlier life still live
 };
 
