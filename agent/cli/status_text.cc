@@ -73,8 +73,9 @@ std::string failure_facts(const ProbeStatus& probe, bool with_reason) {
 }
 
 std::string port_facts(const PortStatus& port) {
-  const std::string owner =
-      joined({port.owner_command, port.owner_pid ? std::to_string(*port.owner_pid) : ""}, " ");
+  const std::string owner = port.owner_pid
+                                ? joined({port.owner_command, std::to_string(*port.owner_pid)}, " ")
+                                : "somebody else's process";
   return joined({owner, port.accept_queue ? "accept queue " + std::to_string(*port.accept_queue) : ""}, ", ");
 }
 

@@ -97,6 +97,13 @@ TEST(StatusText, AFailedBackendEndsWithItsProblem) {
   EXPECT_EQ(exit_code(document), kExitNotRunning);
 }
 
+TEST(StatusText, AHolderOfThePortThatMayNotBeLookedAtIsSomebodyElse) {
+  EXPECT_THAT(
+      render(one(R"("name":"codex","state":"failed",
+         "port":{"number":5000,"listening":true,"owner_pid":null,"owner_command":null,"ours":false,"accept_queue":0})")),
+      ::testing::HasSubstr("held by somebody else's process, accept queue 0, not started by codex-agent"));
+}
+
 TEST(StatusText, AStoppedBackendSaysHowItEnded) {
   const std::string document = one(
       R"("name":"codex","state":"stopped","desired":"stopped","pid":null,"uptime_seconds":null,
