@@ -1,7 +1,5 @@
 #include "probes/hang_observer.h"
 
-#include <fcntl.h>
-
 #include <ctime>
 
 #include "agent/os/process_table.h"
@@ -27,16 +25,11 @@ Duration thread_cpu_time() {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-int open_proc() {
-  static const int proc = ::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  return proc;
-}
-
 }  // namespace
 
 HangObserver::HangObserver(const ProcessId& server, const std::string& address, std::uint16_t port,
                            std::set<std::uint16_t> database_ports, NetworkNamespace network)
-    : process_(open_proc(), server.pid),
+    : process_(ProcessDirectory::of(server.pid)),
       main_(process_, server.pid),
       sockets_(std::move(network)),
       server_(reachable(address, port)),

@@ -30,7 +30,7 @@ struct HangDepth {
 class HangObserver {
  public:
   /// `server`: who listens on `port` of `network`, at `address` as the kernel tells it ("::", "127.0.0.1").
-  /// Throws std::system_error if the kernel cannot be asked for sockets.
+  /// Throws std::system_error if the kernel cannot be asked for sockets, or for want of descriptors.
   HangObserver(const ProcessId& server, const std::string& address, std::uint16_t port,
                std::set<std::uint16_t> database_ports, NetworkNamespace network = {});
 

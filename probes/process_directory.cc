@@ -9,6 +9,8 @@
 #include <charconv>
 #include <string>
 
+#include "agent/os/check.h"
+
 namespace codex {
 
 namespace {
@@ -40,6 +42,13 @@ bool for_each_number(int parent_fd, const char* name, Visit&& visit) {
 
 ProcessDirectory::ProcessDirectory(int proc_fd, pid_t pid)
     : fd_(::openat(proc_fd, std::to_string(pid).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
+
+ProcessDirectory ProcessDirectory::of(pid_t pid) {
+  const UniqueFd proc(check("open /proc", ::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  ProcessDirectory process(proc.get(), pid);
+  if (!process) throw_if_short("open /proc/PID");
+  return process;
+}
 
 std::optional<std::string_view> ProcessDirectory::read(const char* name) {
   const int file = ::openat(fd_.get(), name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -80,7 +89,10 @@ std::set<std::uint64_t> ProcessDirectory::socket_inodes() const {
   std::set<std::uint64_t> inodes;
   UniqueFd fd = open_directory("fd");
   DIR* directory = fd ? ::fdopendir(fd.get()) : nullptr;
-  if (directory == nullptr) return inodes;
+  if (directory == nullptr) {
+    throw_if_short("open /proc/PID/fd");
+    return inodes;
+  }
   static_cast<void>(fd.release());
   std::size_t looked_at = 0;
   while (const dirent* entry = ::readdir(directory)) {
@@ -111,10 +123,9 @@ bool ProcessDirectory::fd_size_is_count(int proc_fd) {
 }
 
 std::set<std::uint64_t> socket_inodes_of(const std::vector<ProcStat>& processes) {
-  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   std::set<std::uint64_t> inodes;
   for (const auto& stat : processes) {
-    const ProcessDirectory process(proc.get(), stat.pid);
+    const auto process = ProcessDirectory::of(stat.pid);
     if (process) inodes.merge(process.socket_inodes());
   }
   return inodes;

@@ -21,6 +21,9 @@ class ProcessDirectory {
   /// `proc_fd`: descriptor of /proc or of a tree like it. False afterwards, with errno, if there is no such
   /// process.
   ProcessDirectory(int proc_fd, pid_t pid);
+
+  /// That of /proc itself. Throws std::system_error if it cannot be looked at for want of descriptors.
+  static ProcessDirectory of(pid_t pid);
   explicit operator bool() const { return static_cast<bool>(fd_); }
 
   /// Content of one of its files, at most 8 KiB, valid until the next read; nullopt with errno.
@@ -38,7 +41,8 @@ class ProcessDirectory {
   /// Open descriptors: st_size of fd/ where the kernel counts there (Linux 6.2, fs/proc/fd.c), or a walk.
   [[nodiscard]] std::optional<std::uint64_t> count_fds(bool size_is_count) const;
 
-  /// Inodes of the sockets among its descriptors, of the first 4096 of these; empty with errno.
+  /// Inodes of the sockets among its descriptors, of the first 4096 of these; none if they may not be looked
+  /// at. Throws std::system_error for want of descriptors.
   [[nodiscard]] std::set<std::uint64_t> socket_inodes() const;
 
   /// Ids of its threads, the main one first (fs/proc/base.c, first_tid); empty with errno.
@@ -52,7 +56,8 @@ class ProcessDirectory {
   std::array<char, 8192> buffer_;
 };
 
-/// Inodes of the sockets of all these processes. Opens /proc anew: for looks that are rare.
+/// Inodes of the sockets of all these processes. Opens /proc anew: for looks that are rare. Throws
+/// std::system_error for want of descriptors.
 std::set<std::uint64_t> socket_inodes_of(const std::vector<ProcStat>& processes);
 
 }  // namespace codex

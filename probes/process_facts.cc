@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/proc_files.h"
 #include "probes/thread_files.h"
@@ -83,12 +84,14 @@ NodeSettings parse_node_settings(std::string_view cmdline, std::string_view envi
 }
 
 ProcessFacts::ProcessFacts(pid_t pid) : pid_(pid) {
-  const auto directory = "/proc/" + std::to_string(pid) + "/";
-  const auto cmdline = read_proc_file(AT_FDCWD, (directory + "cmdline").c_str()).value_or("");
-  const auto environ_text = read_proc_file(AT_FDCWD, (directory + "environ").c_str()).value_or("");
-  settings_ = parse_node_settings(cmdline, environ_text, memory_of_host());
-  const UniqueFd proc(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
-  fd_size_is_count_ = proc && ProcessDirectory::fd_size_is_count(proc.get());
+  const auto read = [directory = "/proc/" + std::to_string(pid) + "/"](const char* name) {
+    const auto text = read_proc_file(AT_FDCWD, (directory + name).c_str());
+    if (!text) throw_if_short("open a file of /proc/PID");
+    return text.value_or("");
+  };
+  settings_ = parse_node_settings(read("cmdline"), read("environ"), memory_of_host());
+  const UniqueFd proc(check("open /proc", ::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC)));
+  fd_size_is_count_ = ProcessDirectory::fd_size_is_count(proc.get());
 }
 
 void ProcessFacts::look(ProcessDirectory& process, ProcessView& view) {

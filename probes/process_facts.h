@@ -24,6 +24,7 @@ NodeSettings parse_node_settings(std::string_view cmdline, std::string_view envi
 /// thread.
 class ProcessFacts {
  public:
+  /// Throws std::system_error for want of descriptors: its settings are read once and for all.
   explicit ProcessFacts(pid_t pid);
 
   /// Tracer, children, descriptors and memory: about 15 us.

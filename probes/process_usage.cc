@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "agent/os/check.h"
+
 namespace codex {
 
 namespace {
@@ -73,7 +75,9 @@ void advance(double& total, double last, double now) {
 ProcessUsage::ProcessUsage(bool collect_pss, const std::filesystem::path& proc_root)
     : root_(::open(proc_root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
       collect_pss_(collect_pss),
-      fd_size_is_count_(ProcessDirectory::fd_size_is_count(root_.get())) {}
+      fd_size_is_count_(root_ && ProcessDirectory::fd_size_is_count(root_.get())) {
+  if (!root_) throw_if_short("open /proc");
+}
 
 TreeUsage ProcessUsage::sample(const std::vector<ProcStat>& members, std::optional<CpuTime> cgroup_cpu) {
   ++sequence_;
@@ -215,7 +219,12 @@ void ProcessUsage::settle_missing(TreeUsage& usage) {
       continue;
     }
     // A zombie still holds its totals; its parent gets them when it waits.
-    if (const auto stat = still_there(id)) {
+    const auto stat = still_there(id);
+    if (!stat && is_shortage(errno)) {  // It cannot be told now.
+      ++it;
+      continue;
+    }
+    if (stat) {
       if (stat->state == 'Z') add_gauges(*stat, usage);
       count_stat(*stat, known);
       ++it;
@@ -228,11 +237,14 @@ void ProcessUsage::settle_missing(TreeUsage& usage) {
   }
 }
 
+/// nullopt with errno, 0 if it is gone for certain.
 std::optional<ProcStat> ProcessUsage::still_there(const ProcessId& id) {
   ProcessDirectory process(root_.get(), id.pid);
   if (!process) return std::nullopt;
   const auto text = process.read("stat");
-  auto stat = text ? parse_proc_stat(*text) : std::nullopt;
+  if (!text) return std::nullopt;
+  errno = 0;
+  auto stat = parse_proc_stat(*text);
   if (!stat || stat->start_ticks != id.start_ticks || stat->state == 'X') return std::nullopt;
   return stat;
 }

@@ -56,6 +56,7 @@ class ProcessUsage {
  public:
   /// `collect_pss`: also read smaps_rollup, about 200 us more for a node process.
   /// `proc_root`: for tests; without a readable root every process counts as a read error, nothing throws.
+  /// Throws std::system_error for want of descriptors: the root is opened once.
   explicit ProcessUsage(bool collect_pss = false, const std::filesystem::path& proc_root = "/proc");
 
   /// `members`: stat of the tree's processes, read just now (descendants_of); empty when nothing runs: then

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 
+#include "agent/os/check.h"
 #include "probes/syscall_names.h"
 
 namespace codex {
@@ -63,7 +64,9 @@ void parse_thread_io(std::string_view text, ThreadView& view) {
 
 ThreadFiles::ThreadFiles(const ProcessDirectory& process, pid_t tid) {
   const auto open = [&process, directory = "task/" + std::to_string(tid) + "/"](const char* name) {
-    return process.open((directory + name).c_str());
+    auto file = process.open((directory + name).c_str());
+    if (!file) throw_if_short("open /proc/PID/task/TID");
+    return file;
   };
   stat_ = open("stat");
   syscall_ = open("syscall");

@@ -11,6 +11,8 @@ namespace codex {
 /// thread. One thread at a time.
 class ThreadFiles {
  public:
+  /// Throws std::system_error for want of descriptors: a thread of which only some files can be read would
+  /// pass for another kind of thread.
   ThreadFiles(const ProcessDirectory& process, pid_t tid);
 
   /// False when the thread has ended. A file that may not be read leaves its part of the view empty.

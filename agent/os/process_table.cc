@@ -34,15 +34,10 @@ struct CloseDirectory {
 };
 using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
-/// That a process could not be looked at because *we* lack something must not pass for its absence.
-void throw_if_exhausted(const char* what) {
-  if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) throw_errno(what);
-}
-
 Directory open_directory(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) {
-    throw_if_exhausted("open a directory of /proc");
+    throw_if_short("open a directory of /proc");
     return nullptr;
   }
   Directory directory(::fdopendir(fd.get()));
@@ -80,7 +75,7 @@ bool is_thread_of_another(pid_t pid) {
 void append_children(pid_t pid, pid_t thread, std::vector<pid_t>& children) {
   const auto path = proc_path(pid, "task/") + std::to_string(thread) + "/children";
   const auto text = read_proc_file(AT_FDCWD, path.c_str(), kMaxChildrenFile);
-  if (!text) return throw_if_exhausted("open /proc/PID/task/TID/children");
+  if (!text) return throw_if_short("open /proc/PID/task/TID/children");
   const auto found = parse_children(*text);
   children.insert(children.end(), found.begin(), found.end());
 }
@@ -102,7 +97,7 @@ bool has_socket(pid_t pid, const std::string& link_text) {
 std::optional<std::string> read_environ(pid_t pid) {
   if (pid <= 0) return std::nullopt;
   auto text = read_proc_file(AT_FDCWD, proc_path(pid, "environ").c_str(), kMaxEnviron);
-  if (!text) throw_if_exhausted("open /proc/PID/environ");
+  if (!text) throw_if_short("open /proc/PID/environ");
   return text;
 }
 
@@ -135,7 +130,7 @@ std::optional<ProcStat> read_proc_stat(pid_t pid) {
   if (pid <= 0) return std::nullopt;
   const UniqueFd fd(::open(proc_path(pid, "stat").c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
-    throw_if_exhausted("open /proc/PID/stat");
+    throw_if_short("open /proc/PID/stat");
     return std::nullopt;
   }
   // 52 numbers of at most 20 digits and a name of at most 64 bytes.
