@@ -47,6 +47,7 @@ Trouble trouble_of(const HttpReply& reply) {
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
+      if (auto shortage = own_shortage()) return *std::move(shortage);  // The CA's file was not read.
       return failure(Reason::kTls, or_default(reply.error_text, reply.code));
     case CURLE_COULDNT_RESOLVE_HOST:
       return failure(Reason::kResolve, or_default(reply.error_text, reply.code));

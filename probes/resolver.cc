@@ -27,6 +27,8 @@ Trouble trouble_of_lookup(int code) {
     if (trouble.outcome == Outcome::kFailure) trouble.reason = Reason::kResolve;
     return trouble;
   }
+  // Without descriptors neither /etc/hosts nor a name server can be read, and it says "unknown" all the same.
+  if (auto shortage = own_shortage()) return *std::move(shortage);
   return {Outcome::kFailure, Reason::kResolve, ::gai_strerror(code)};
 }
 

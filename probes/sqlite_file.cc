@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "agent/os/check.h"
 #include "agent/os/redactor.h"
 
 namespace codex {
@@ -20,12 +21,11 @@ using Database = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 Trouble trouble_of_sqlite(sqlite3* database, int code) {
   const std::string text = database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(code);
   const int error = database != nullptr ? sqlite3_system_errno(database) : ENOMEM;
+  if (is_shortage(error)) return {Outcome::kUnknown, Reason::kInternal, trouble_of(error).text};
   switch (code & 0xff) {
     case SQLITE_NOMEM:
       return {Outcome::kUnknown, Reason::kInternal, text};
     case SQLITE_CANTOPEN:
-      if (error == EMFILE || error == ENFILE)
-        return {Outcome::kUnknown, Reason::kInternal, trouble_of(error).text};
       return {Outcome::kFailure, Reason::kRefused, text};
     default:
       return {Outcome::kFailure, Reason::kQuery, text};

@@ -1,9 +1,14 @@
 #include "probes/trouble.h"
 
+#include <sys/eventfd.h>
+
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+
+#include "agent/os/check.h"
+#include "agent/os/unique_fd.h"
 
 namespace codex {
 
@@ -30,6 +35,11 @@ Trouble trouble_of(int error) {
     default:
       return {Outcome::kUnknown, Reason::kInternal, text};
   }
+}
+
+std::optional<Trouble> own_shortage() {
+  const UniqueFd any(::eventfd(0, EFD_CLOEXEC));
+  return any || !is_shortage(errno) ? std::nullopt : std::optional(trouble_of(errno));
 }
 
 std::string in_words(Duration duration) {

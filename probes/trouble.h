@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "agent/os/clock.h"
@@ -17,6 +18,10 @@ struct Trouble {
 /// Judges an errno of socket(2), connect(2), send(2) or recv(2). A shortage of our own (descriptors, memory,
 /// local ports) is `unknown`: it says nothing about the peer.
 Trouble trouble_of(int error);
+
+/// Whether no descriptor is to be had at this moment: what a library has just failed at, without a word why,
+/// is then our own trouble.
+std::optional<Trouble> own_shortage();
 
 /// "300 ms", "5 s", "1.5 s".
 std::string in_words(Duration duration);
