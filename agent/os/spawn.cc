@@ -206,6 +206,8 @@ void run_child(void* argument) {
   }
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, as_long(zero.data()), 0, kSignalSetBytes);
 
+  // First: with few descriptors allowed to us the child may need some all the same.
+  if (launch.open_files) raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, as_long(&*launch.open_files), 0);
   if (launch.group_members) {
     const long result = raw_syscall(SYS_write, launch.group_members.get(), as_long("0"), 1);
     if (result < 0) tell(Stage::kCgroup, result);
@@ -215,7 +217,6 @@ void run_child(void* argument) {
   check(Stage::kStdio, attach(launch.stdout_fd, 1));
   check(Stage::kStdio, attach(launch.stderr_fd, 2));
   close_all_but_stdio_on_exec();
-  if (launch.open_files) raw_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, as_long(&*launch.open_files), 0);
   check(Stage::kDirectory, raw_syscall(SYS_chdir, as_long(launch.directory.c_str())));
   if (launch.pid_at != nullptr) write_own_pid(launch.pid_at);
   check(Stage::kExec, raw_syscall(SYS_execve, as_long(launch.program.c_str()), as_long(launch.argv.data()),
@@ -265,6 +266,10 @@ long clone_child(Launch& launch, int cgroup_fd) {
 }
 
 }  // namespace
+
+bool SpawnError::is_passing() const {
+  return stage == "fork" || is_shortage(error);
+}
 
 SpawnedProcess spawn(const SpawnRequest& request) {
   std::array<int, 2> ends{};

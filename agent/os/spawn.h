@@ -34,6 +34,9 @@ struct SpawnError {
   std::string stage;    ///< "fork" "working directory" "exec" ...
   int error = 0;        ///< errno
   std::string message;  ///< for a person: what, why, what to do
+
+  /// For want of processes, descriptors or memory, ours or the host's: it may be over in a moment.
+  [[nodiscard]] bool is_passing() const;
 };
 
 /// A process that was just started. Its pidfd stays valid whatever happens to the number.

@@ -113,6 +113,11 @@ Lifecycle::Actions Lifecycle::in_starting(const Event& event, TimePoint now) {
       desired_running_ = false;
       return rest(Goal::kFail, Cause::kPortTaken, now);
     case EventType::kSpawnFailed:
+      if (event.shortage) {
+        restart_cause_ = Cause::kExecError;
+        backoff_delay_ = budget_.on_shortage();
+        return rest(Goal::kBackoff, Cause::kExecError, now);
+      }
       if (event.transient && !retrying_) {
         restart_cause_ = Cause::kExecError;
         const auto verdict = budget_.on_failure(Duration{0}, now);

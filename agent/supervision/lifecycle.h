@@ -50,6 +50,7 @@ struct Event {
   Cause cause = Cause::kRestartCommand;  ///< kRestart, kExited, kSpawnFailed
   Await await = Await::kNone;            ///< kExited: without it the next start would end the same way
   bool transient = false;                ///< kSpawnFailed: trying again may help
+  bool shortage = false;                 ///< kSpawnFailed: for want of descriptors or memory; does not count
   bool adoptable = false;  ///< kStart: the leftovers have a leader and may be taken over as they are
   bool resumed = false;  ///< kStart: wanted since before this agent, or by its own start; nobody waits for it
   bool leftovers = false;  ///< commands, kTimer, kUnblocked: members of an earlier life still live

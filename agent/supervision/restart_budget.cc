@@ -18,14 +18,17 @@ RestartBudget::Verdict RestartBudget::on_failure(Duration uptime, TimePoint now)
   while (!restarts_.empty() && now - restarts_.front() >= config_.start_limit_interval) restarts_.pop_front();
   if (static_cast<int>(restarts_.size()) >= config_.start_limit) return {false, config_.max_delay};
   restarts_.push_back(now);
+  return {true, next_delay()};
+}
 
+Duration RestartBudget::next_delay() {
   const int n = failures_++;
-  if (n == 0) return {true, std::min(config_.initial_delay, config_.max_delay)};
+  if (n == 0) return std::min(config_.initial_delay, config_.max_delay);
   const double base = std::max(kBaseSeconds, to_seconds(config_.initial_delay));
   const double seconds = std::min(base * std::pow(config_.factor, n - 1), to_seconds(config_.max_delay));
   const double jittered = seconds * std::uniform_real_distribution(1 - kJitter, 1 + kJitter)(random_);
   const auto delay = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(jittered));
-  return {true, std::min(delay, config_.max_delay)};
+  return std::min(delay, config_.max_delay);
 }
 
 int RestartBudget::remaining(TimePoint now) const {

@@ -26,6 +26,10 @@ class RestartBudget {
   /// automatic starts lie within start_limit_interval; who starts all the same waits max_delay.
   Verdict on_failure(Duration uptime, TimePoint now);
 
+  /// Nothing could be started, for want of something that may be there in a moment: waits as after a failure,
+  /// but is none that would count against start_limit.
+  Duration on_shortage() { return next_delay(); }
+
   /// An operator took over: forget the past.
   void reset();
 
@@ -43,6 +47,8 @@ class RestartBudget {
   void restore(const History& history);
 
  private:
+  Duration next_delay();
+
   RestartConfig config_;
   std::mt19937_64 random_;
   int failures_ = 0;                ///< since the last stable run

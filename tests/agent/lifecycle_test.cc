@@ -57,6 +57,26 @@ TEST(Lifecycle, StartSpawnsAndArmsTheStartTimeout) {
   EXPECT_EQ(life.timer(), life.now + seconds(60));
 }
 
+TEST(Lifecycle, AStartThatLacksDescriptorsIsTriedForEverAndCountsForNothing) {
+  Life life;
+  life.on({EventType::kStart});
+  Event event{EventType::kSpawnFailed, Cause::kExecError};
+  event.shortage = true;
+  life.on(event);
+  EXPECT_EQ(life.lifecycle.state(), State::kStarting) << "the first time again at once";
+  for (int i = 0; i < 30; ++i) {
+    life.on(event);
+    ASSERT_EQ(life.lifecycle.state(), State::kBackoff);
+    ASSERT_LE(life.timer(), life.now + seconds(30));
+    life.now = life.timer();
+    life.on({EventType::kTimer});
+    ASSERT_EQ(life.lifecycle.state(), State::kStarting);
+  }
+  EXPECT_EQ(life.lifecycle.budget().remaining(life.now), RestartConfig{}.start_limit);
+  life.on({EventType::kReady});
+  EXPECT_EQ(life.lifecycle.state(), State::kRunning);
+}
+
 TEST(Lifecycle, LeftoversAreStoppedBeforeTheFirstSpawn) {
   Life life;
   life.on(with_leftovers(EventType::kStart));
@@ -366,6 +386,12 @@ std::vector<Step> possible(const World& world) {
       w.leader = w.spawn_pending = false;
       Event event{EventType::kSpawnFailed, Cause::kExecError};
       event.transient = true;
+      if (!w.others) w.apply(event);
+    });
+    add("no descriptors", [](World& w) {
+      w.leader = w.spawn_pending = false;
+      Event event{EventType::kSpawnFailed, Cause::kExecError};
+      event.shortage = true;
       if (!w.others) w.apply(event);
     });
     add("port taken", [](World& w) {
