@@ -6,6 +6,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <utility>
+
+#include "agent/os/check.h"
 
 namespace codex {
 
@@ -45,8 +48,9 @@ ProcessTree::ProcessTree(EventLoop& loop, TreeIdentity identity, bool use_cgroup
     : loop_(loop),
       identity_(std::move(identity)),
       token_variable_(token_variable),
+      use_cgroup_(use_cgroup),
       events_(std::move(events)) {
-  if (use_cgroup) cgroup_ = Cgroup::create(identity_.cgroup_name());
+  if (use_cgroup_) cgroup_ = Cgroup::create(identity_.cgroup_name());
 }
 
 void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
@@ -58,7 +62,7 @@ void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
   try {
     child = codex::spawn(request);
   } catch (const SpawnError& error) {
-    if (!cgroup_ || error.stage != "fork") throw;
+    if (!cgroup_ || error.stage != "fork" || is_shortage(error.error)) throw;
     cgroup_.reset();  // Removed by somebody, or not for us after all: go on without.
     request.cgroup_fd = -1;
     child = codex::spawn(request);
@@ -77,10 +81,11 @@ void ProcessTree::spawn(SpawnRequest request, std::uint64_t generation) {
   watch_exec_pipe();
 }
 
-/// The tree is empty: a new generation gets a new group if the old one cannot be used again.
+/// The tree is empty: a new generation gets a new group if there is none, which may be for want of
+/// descriptors at an earlier time, or if the old one cannot be used again.
 void ProcessTree::renew_cgroup() {
-  if (!cgroup_ || cgroup_->unspent()) return;
-  if (const auto cpu = cgroup_->cpu()) {
+  if (!use_cgroup_ || (cgroup_ && cgroup_->unspent())) return;
+  if (const auto cpu = cgroup_ ? cgroup_->cpu() : std::nullopt) {
     cpu_of_earlier_cgroups_.user_seconds += cpu->user_seconds;
     cpu_of_earlier_cgroups_.system_seconds += cpu->system_seconds;
   }
@@ -136,16 +141,18 @@ std::optional<ProcessTree::Adoptable> ProcessTree::adoptable() {
 }
 
 bool ProcessTree::adopt(const Adoptable& leftover) {
-  pidfd_ = UniqueFd(open_pidfd(leftover.leader.pid));
-  if (!pidfd_ || identify_process(leftover.leader.pid) != leftover.leader) return false;
-  leader_ = leftover.leader;
-  session_ = leftover.leader.pid;
+  UniqueFd pidfd(open_pidfd(leftover.leader.pid));
+  if (!pidfd) throw_if_short("pidfd_open");
+  if (!pidfd || identify_process(leftover.leader.pid) != leftover.leader) return false;
   pidfd_watch_ = FdWatch(
-      loop_, "pidfd", pidfd_.get(), EPOLLIN,
+      loop_, "pidfd", pidfd.get(), EPOLLIN,
       [this](std::uint32_t) {
         leader_gone(ExitStatus{false, 0, 0, false});
       },
       Priority::kUrgent);
+  pidfd_ = std::move(pidfd);
+  leader_ = leftover.leader;
+  session_ = leftover.leader.pid;
   return true;
 }
 
@@ -212,14 +219,19 @@ std::optional<pid_t> ProcessTree::leader() const {
   return leader_->pid;
 }
 
-bool ProcessTree::signal(const ProcessId& member, int signal) {
+bool ProcessTree::signal(const ProcessId& member, std::initializer_list<int> signals) {
   const UniqueFd pidfd(open_pidfd(member.pid));
   const bool by_number = !pidfd && (errno == ENOSYS || errno == EPERM);
-  if (!pidfd && !by_number) return false;
+  if (!pidfd && !by_number) {
+    throw_if_short("pidfd_open");
+    return false;
+  }
   // The pidfd is held before the check: if the start time still agrees now, it can only be that process.
   const auto stat = read_proc_stat(member.pid);
   if (!stat || stat->start_ticks != member.start_ticks) return false;
-  return (by_number ? ::kill(member.pid, signal) : send_signal(pidfd.get(), signal)) == 0;
+  return std::all_of(signals.begin(), signals.end(), [&](int number) {
+    return (by_number ? ::kill(member.pid, number) : send_signal(pidfd.get(), number)) == 0;
+  });
 }
 
 void ProcessTree::kill_all() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
@@ -51,7 +52,8 @@ class ProcessTree {
   [[nodiscard]] std::optional<Adoptable> adoptable();
 
   /// Makes a leftover the leader. It is not our child: its end is seen through a pidfd, its exit status is
-  /// not. False if it has just ended.
+  /// not. False if it has just ended. Throws std::system_error for want of descriptors, and changes nothing
+  /// then.
   bool adopt(const Adoptable& leftover);
 
   /// The reaper's report. True if the process was one of this tree (then its resource usage is this tree's
@@ -64,9 +66,11 @@ class ProcessTree {
 
   [[nodiscard]] std::optional<pid_t> leader() const;
 
-  /// Sends `signal` to a member, through a pidfd and only if pid and start time still agree. False if it is
-  /// gone. Where a sandbox refuses pidfd_open(2) its number has to do.
-  bool signal(const ProcessId& member, int signal);
+  /// Sends `signals` to a member, through a pidfd and only if pid and start time still agree. False if it is
+  /// gone. Throws std::system_error for want of descriptors, and has sent none of them then. Where a sandbox
+  /// refuses pidfd_open(2) its number has to do.
+  bool signal(const ProcessId& member, std::initializer_list<int> signals);
+  bool signal(const ProcessId& member, int number) { return signal(member, {number}); }
 
   /// SIGKILL to all members at once; call until members() is empty, new ones may just have been forked.
   void kill_all();
@@ -88,6 +92,7 @@ class ProcessTree {
   EventLoop& loop_;
   TreeIdentity identity_;
   const char* token_variable_;
+  bool use_cgroup_;
   Events events_;
   std::optional<Cgroup> cgroup_;
   Cgroup::Cpu cpu_of_earlier_cgroups_;

@@ -3,6 +3,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <utility>
+
+#include "agent/os/check.h"
 #include "agent/os/process_table.h"
 
 namespace codex {
@@ -11,10 +14,14 @@ void ServerWatch::follow(std::optional<ProcessId> server) {
   if (server == server_) return;
   watch_.reset();
   pidfd_.reset();
-  server_ = server;
+  server_.reset();
   if (!server) return;
-  pidfd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, server->pid, 0)));
-  if (!pidfd_ || identify_process(server->pid) != server) return;  // Gone already: the next look sees it.
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, server->pid, 0)));
+  if (!pidfd) throw_if_short("pidfd_open");
+  const bool gone = !pidfd || identify_process(server->pid) != server;
+  server_ = server;
+  if (gone) return;  // The next look sees it.
+  pidfd_ = std::move(pidfd);
   watch_ = FdWatch(
       loop_, "server_pidfd", pidfd_.get(), EPOLLIN,
       [this](std::uint32_t) {

@@ -15,7 +15,8 @@ class ServerWatch {
  public:
   ServerWatch(EventLoop& loop, std::function<void()> ended) : loop_(loop), ended_(std::move(ended)) {}
 
-  /// From now on `server` is watched; nullopt: nobody. Cheap when nothing changes.
+  /// From now on `server` is watched; nullopt: nobody. Cheap when nothing changes. Throws std::system_error
+  /// for want of descriptors; then nobody is watched until the next call.
   void follow(std::optional<ProcessId> server);
 
  private:

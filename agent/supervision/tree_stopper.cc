@@ -50,30 +50,10 @@ void TreeStopper::stop(int signal) {
   active_ = true;
   killing_ = false;
   signal_ = signal;
-  owners_.clear();
+  owners_.reset();
   signalled_.clear();
   empty_since_.reset();
-  tick_.arm_after(kTick);  // First: whatever fails below is tried again.
-
-  const auto members = tree_.members();
-  std::vector<pid_t> pids;
-  for (const auto& member : members) pids.push_back(member.pid);
-  if (port_ && !members.empty()) {
-    for (const auto& listener : sock_diag_.listeners(*port_)) {
-      const auto owner = socket_owner(listener.inode, pids);
-      if (!owner) continue;
-      const auto member = std::find_if(members.begin(), members.end(),
-                                       [&](const ProcStat& stat) { return stat.pid == *owner; });
-      owners_.insert(id_of(*member));
-    }
-  }
-  for (const auto& owner : owners_) {
-    signalled_.insert(owner);
-    tree_.signal(owner, signal_);
-    tree_.signal(owner, SIGCONT);
-  }
-  if (!members.empty()) events_.signalled(std::string("SIG") + sigabbrev_np(signal));
-  check(members.empty() ? std::vector<ProcStat>{} : tree_.members());
+  check();
 }
 
 void TreeStopper::kill() {
@@ -89,18 +69,15 @@ void TreeStopper::member_gone() {
 }
 
 void TreeStopper::check() {
-  if (active_) check(tree_.members());
-}
-
-void TreeStopper::check(std::vector<ProcStat> members) {
-  tick_.arm_after(kTick);
+  if (!active_) return;
+  tick_.arm_after(kTick);  // First: whatever fails below is tried again.
+  auto members = tree_.members();
   if (killing_ && !members.empty()) {
     tree_.kill_all();
     members = tree_.members();
   } else if (!members.empty()) {
-    const bool owner_lives = std::any_of(members.begin(), members.end(),
-                                         [&](const ProcStat& stat) { return owners_.contains(id_of(stat)); });
-    if (!owner_lives) signal_remaining(members);
+    signal_whose_turn_it_is(members);
+    members = tree_.members();
   }
   // The leader may be dead but not yet reaped; its exit must be told before "empty" is.
   if (members.empty() && !tree_.leader() && port_is_given_up() && tree_.is_surely_empty()) {
@@ -110,11 +87,34 @@ void TreeStopper::check(std::vector<ProcStat> members) {
   }
 }
 
-void TreeStopper::signal_remaining(const std::vector<ProcStat>& members) {
+std::set<ProcessId> TreeStopper::owners_among(const std::vector<ProcStat>& members) {
+  std::set<ProcessId> owners;
+  if (!port_) return owners;
+  std::vector<pid_t> pids;
+  for (const auto& member : members) pids.push_back(member.pid);
+  for (const auto& listener : sock_diag_.listeners(*port_)) {
+    const auto owner = socket_owner(listener.inode, pids);
+    if (!owner) continue;
+    const auto member = std::find_if(members.begin(), members.end(),
+                                     [&](const ProcStat& stat) { return stat.pid == *owner; });
+    owners.insert(id_of(*member));
+  }
+  return owners;
+}
+
+/// The owners of the port; when none of them lives, everybody.
+void TreeStopper::signal_whose_turn_it_is(const std::vector<ProcStat>& members) {
+  if (!owners_) {
+    owners_ = owners_among(members);
+    events_.signalled(std::string("SIG") + sigabbrev_np(signal_));
+  }
+  const bool owner_lives = std::any_of(members.begin(), members.end(),
+                                       [&](const ProcStat& stat) { return owners_->contains(id_of(stat)); });
   for (const auto& member : members) {
-    if (!signalled_.insert(id_of(member)).second) continue;
-    tree_.signal(id_of(member), signal_);
-    tree_.signal(id_of(member), SIGCONT);
+    const auto id = id_of(member);
+    if (signalled_.contains(id) || (owner_lives && !owners_->contains(id))) continue;
+    tree_.signal(id, {signal_, SIGCONT});
+    signalled_.insert(id);
   }
 }
 

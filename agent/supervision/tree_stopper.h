@@ -34,8 +34,8 @@ class TreeStopper {
   /// From now on SIGKILL, repeated until nothing is left.
   void kill();
 
-  /// A member was reaped: looks again in the next turn of the loop, once for however many there were. Does nothing
-  /// unless stopping.
+  /// A member was reaped: looks again in the next turn of the loop, once for however many there were. Does
+  /// nothing unless stopping.
   void member_gone();
 
   [[nodiscard]] bool active() const { return active_; }
@@ -46,8 +46,8 @@ class TreeStopper {
 
  private:
   void check();
-  void check(std::vector<ProcStat> members);
-  void signal_remaining(const std::vector<ProcStat>& members);
+  [[nodiscard]] std::set<ProcessId> owners_among(const std::vector<ProcStat>& members);
+  void signal_whose_turn_it_is(const std::vector<ProcStat>& members);
   [[nodiscard]] bool port_is_given_up();
 
   EventLoop& loop_;
@@ -58,8 +58,8 @@ class TreeStopper {
   bool active_ = false, killing_ = false;
   bool port_free_ = false;  ///< nobody listens, as of the last look
   int signal_ = 0;
-  std::set<ProcessId> owners_;     ///< listener owners that were signalled first
-  std::set<ProcessId> signalled_;  ///< everybody who got the stop signal
+  std::optional<std::set<ProcessId>> owners_;  ///< who had the port when the stop began: signalled first
+  std::set<ProcessId> signalled_;              ///< everybody who got the stop signal
   std::optional<TimePoint> empty_since_;
   Timer tick_;  // keep last
 };

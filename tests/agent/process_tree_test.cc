@@ -14,6 +14,7 @@
 
 #include "agent/os/cgroup.h"
 #include "agent/supervision/tree_stopper.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/support/loop_fixture.h"
 #include "tests/support/sandboxed_thread.h"
 
@@ -174,6 +175,59 @@ TEST_P(Tree, AStoppedProcessEndsWithinTheGracePeriod) {
   }));
   stopper_.stop(SIGTERM);
   EXPECT_TRUE(stopped());
+}
+
+TEST_P(Tree, ASignalThatCannotBeSentForWantOfDescriptorsIsSentLater) {
+  CODEX_SKIP_WITHOUT_DESCRIPTORS();
+  shell("trap 'exit 5' TERM; while :; do sleep 0.01; done");
+  ASSERT_TRUE(has_members(2));
+  for (int spare = 0; spare < 3; ++spare) {
+    const test::FewDescriptors few(spare);
+    try {
+      stopper_.stop(SIGTERM);
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code().value(), EMFILE);
+    }
+    for (int i = 0; i < 5; ++i) loop_.run_once(milliseconds(10));
+  }
+  ASSERT_TRUE(stopped());
+  ASSERT_TRUE(exit_);
+  EXPECT_EQ(exit_->code, 5) << "it was asked, and not killed";
+  EXPECT_EQ(signals_, std::vector<std::string>{"SIGTERM"});
+}
+
+TEST_P(Tree, AStartWithoutDescriptorsIsOneThatMayBeTriedAgain) {
+  CODEX_SKIP_WITHOUT_DESCRIPTORS();
+  int failed = 0;
+  for (int spare = 0; spare < 20; ++spare) {
+    spawn_error_.reset();
+    exit_.reset();
+    try {
+      const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+      SpawnRequest request;
+      request.command = {"sh", "-c", "exit 0"};
+      request.directory = "/";
+      request.environment = {{"PATH", "/usr/bin:/bin"}};
+      request.stdout_fd = request.stderr_fd = null.get();
+      rlimit enough{};
+      check("getrlimit", ::getrlimit(RLIMIT_NOFILE, &enough));
+      request.open_files = enough;
+      const test::FewDescriptors few(spare);
+      tree_.spawn(std::move(request), 1);
+    } catch (const SpawnError& error) {
+      EXPECT_TRUE(error.is_passing()) << error.message;
+      ++failed;
+      continue;
+    } catch (const std::system_error&
+                 error) {  // It runs, and could not be looked at; its end is seen all the same.
+      EXPECT_TRUE(is_shortage(error.code().value()));
+    }
+    ASSERT_TRUE(turn_until([&] { return exit_ || spawn_error_; }));
+    ASSERT_FALSE(spawn_error_) << spawn_error_->message;
+    EXPECT_EQ(exit_->code, 0);
+    ASSERT_TRUE(turn_until([&] { return tree_.is_surely_empty(); }));
+  }
+  EXPECT_GT(failed, 0);
 }
 
 TEST_P(Tree, WhoIgnoresTheSignalIsKilled) {
