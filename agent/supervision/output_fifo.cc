@@ -56,6 +56,7 @@ UniqueFd open_output_fifo(const std::filesystem::path& path) {
 UniqueFd open_output_fifo_of(pid_t process, int number, const std::string& name) {
   const std::string theirs = "/proc/" + std::to_string(process) + "/fd/" + std::to_string(number);
   const UniqueFd found(::open(theirs.c_str(), O_PATH | O_CLOEXEC));
+  if (!found) throw_if_short("open /proc/PID/fd");
   struct stat info {};
   if (!found || ::fstat(found.get(), &info) != 0 || !is_our_fifo(info) || !is_private(info)) return {};
   // A pipe of its own has no such name: whoever reads that one must not lose anything to us.
@@ -66,6 +67,7 @@ UniqueFd open_output_fifo_of(pid_t process, int number, const std::string& name)
   if (target.ends_with(kRemoved)) target.resize(target.size() - kRemoved.size());
   if (target != name) return {};
   UniqueFd fd(::open(ours.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!fd) throw_if_short("open FIFO");
   if (fd) enlarge(fd.get());
   return fd;
 }

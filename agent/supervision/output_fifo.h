@@ -16,7 +16,7 @@ UniqueFd open_output_fifo(const std::filesystem::path& path);
 
 /// The FIFO of our user's that was made as `name` and that the process has as descriptor `number`, opened in
 /// the same way although its name may be gone; nothing if it is anything else. Only who got it from an agent can
-/// have it: nobody but our user may open it.
+/// have it: nobody but our user may open it. Throws std::system_error for want of descriptors.
 UniqueFd open_output_fifo_of(pid_t process, int number, const std::string& name);
 
 /// Throws std::system_error.

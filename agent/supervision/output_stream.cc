@@ -51,14 +51,17 @@ OutputStream::~OutputStream() {
   if (!handed_over_) fifo_->consume_claimed();
 }
 
+/// Goes on with the one before if it throws.
 void OutputStream::use(UniqueFd fifo) {
-  watch_.reset();
   const auto settled = [self = std::weak_ptr<OutputStream*>(self_)] {
     if (const auto stream = self.lock()) (*stream)->settled();
   };
-  fifo_ = std::make_unique<PeekedFifo>(std::move(fifo), [post = loop_.poster(), settled] { post(settled); });
-  watch_ = FdWatch(
-      loop_, "backend output", fifo_->fd(), kNewOutput, [this](std::uint32_t) { read(); }, Priority::kLow);
+  auto next =
+      std::make_unique<PeekedFifo>(std::move(fifo), [post = loop_.poster(), settled] { post(settled); });
+  FdWatch watch(
+      loop_, "backend output", next->fd(), kNewOutput, [this](std::uint32_t) { read(); }, Priority::kLow);
+  watch_ = std::move(watch);
+  fifo_ = std::move(next);
 }
 
 UniqueFd OutputStream::open_for_child() {

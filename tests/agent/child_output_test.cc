@@ -13,6 +13,7 @@
 #include <future>
 #include <thread>
 
+#include "tests/support/few_descriptors.h"
 #include "tests/support/temporary_directory.h"
 
 namespace codex {
@@ -191,6 +192,29 @@ TEST_F(ChildOutputTest, MakesARemovedFifoAnewForTheNextChild) {
   EXPECT_TRUE(std::filesystem::is_fifo(directory_ / "api.stdout"));
   put(out, "line\n");
   pump_until([&] { return output_->stats(0).lines == 1; });
+}
+
+TEST_F(ChildOutputTest, IsReadOnWhenAFifoCannotBeMadeAnewForWantOfDescriptors) {
+  CODEX_SKIP_WITHOUT_DESCRIPTORS();
+  const UniqueFd out = output_->open_for_child(0);
+  std::filesystem::remove(directory_ / "api.stdout");
+  UniqueFd next;
+  std::uint64_t lines = 0;
+  for (int spare = 0; !next; ++spare) {
+    ASSERT_LT(spare, 20);
+    try {
+      const test::FewDescriptors few(spare);
+      next = output_->open_for_child(0);
+    } catch (const std::system_error& e) {
+      EXPECT_EQ(e.code().value(), EMFILE);
+      put(out, "line\n");
+      pump_until([&] { return output_->stats(0).lines == lines + 1; });
+      ++lines;
+    }
+  }
+  EXPECT_GT(lines, 2U);
+  put(next, "line of the next\n");
+  pump_until([&] { return output_->stats(0).lines == lines + 1; });
 }
 
 TEST_F(ChildOutputTest, DoesNotSpinWhenTheChildIsGone) {
