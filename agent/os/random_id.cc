@@ -11,7 +11,9 @@
 namespace codex {
 
 std::string boot_id() {
-  std::string id = read_proc_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64).value_or("");
+  const auto text = read_proc_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64);
+  if (!text) throw_if_short("open /proc/sys/kernel/random/boot_id");
+  std::string id = text.value_or("");
   std::erase(id, '\n');
   return id;
 }

@@ -41,15 +41,17 @@ StateFile::StateFile(EventLoop& loop, Worker& disk, std::filesystem::path file, 
     : loop_(loop),
       disk_(disk),
       file_(std::move(file)),
+      boot_id_(boot_id()),
       changed_(std::move(changed)),
       patience_(
           loop, "state file patience", [this] { release(revision_); }, Priority::kUrgent),
       again_(loop, "state file", [this] { write(); }) {
   try {
-    const auto found = parse_state(read_regular_file(file_, kLargest), boot_id(), damage_);
+    const auto found = parse_state(read_regular_file(file_, kLargest), boot_id_, damage_);
     if (found) earlier_ = *found;
     for (const auto& [name, backend] : earlier_) documents_[name] = render_saved_backend(backend);
   } catch (const std::system_error& e) {
+    if (is_shortage(e.code().value())) throw;
     if (e.code() != std::errc::no_such_file_or_directory) damage_ = e.what();
   }
 }
@@ -76,7 +78,7 @@ void StateFile::rewrite() {
 
 void StateFile::write() {
   under_way_ = revision_;
-  const bool accepted = disk_.submit([file = file_, text = render_state(boot_id(), documents_),
+  const bool accepted = disk_.submit([file = file_, text = render_state(boot_id_, documents_),
                                       revision = revision_, post = loop_.poster(), this] {
     std::string error;
     try {

@@ -33,7 +33,8 @@ struct SavedBackend {
 /// Loop thread.
 class StateFile {
  public:
-  /// Reads what an earlier agent left; blocks for that. `changed` is called when a write has landed.
+  /// Reads what an earlier agent left; blocks for that. `changed` is called when a write has landed. Throws
+  /// std::system_error if that cannot be read for want of descriptors: it would be lost.
   StateFile(EventLoop& loop, Worker& disk, std::filesystem::path file, std::function<void()> changed);
 
   /// nullopt: no earlier agent of this boot ended without a shutdown, or it did not know this backend.
@@ -68,6 +69,7 @@ class StateFile {
   EventLoop& loop_;
   Worker& disk_;
   std::filesystem::path file_;
+  std::string boot_id_;
   std::function<void()> changed_;
   std::string damage_;
   std::map<std::string, SavedBackend> earlier_;

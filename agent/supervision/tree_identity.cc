@@ -58,10 +58,13 @@ std::string agent_id(const std::filesystem::path& state_directory) {
 }
 
 TreeIdentities::TreeIdentities(const std::filesystem::path& state_directory)
-    : file_(state_directory / "secrets"), agent_id_(agent_id(state_directory)), command_secret_(random_id()) {
+    : file_(state_directory / "secrets"),
+      boot_id_(boot_id()),
+      agent_id_(agent_id(state_directory)),
+      command_secret_(random_id()) {
   try {
     const Json json = Json::parse(read_regular_file(file_, kLargest));
-    if (json.at("boot_id").get<std::string>() != boot_id()) return;
+    if (json.at("boot_id").get<std::string>() != boot_id_) return;
     for (const auto& [backend, secret] : json.at("secrets").items()) {
       if (is_secret(secret.get<std::string>())) secrets_[backend] = secret.get<std::string>();
     }
@@ -99,7 +102,7 @@ void TreeIdentities::complete(const std::vector<std::string>& backends) {
 }
 
 void TreeIdentities::write() {
-  const Json json = {{"boot_id", boot_id()}, {"secrets", secrets_}};
+  const Json json = {{"boot_id", boot_id_}, {"secrets", secrets_}};
   try {
     write_file_atomically(file_, json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
     trouble_.clear();

@@ -75,6 +75,7 @@ class TreeIdentities {
   void recover(const std::vector<std::string>& backends);
 
   std::filesystem::path file_;
+  std::string boot_id_;
   std::string agent_id_, command_secret_;
   std::map<std::string, std::string> secrets_;  ///< by backend
   std::string trouble_;

@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "agent/os/files.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/support/temporary_directory.h"
 
 namespace codex {
@@ -173,6 +174,32 @@ TEST_F(StateFileTest, AWriteThatFailsIsRepeated) {
   loop.run_once(milliseconds(50));
   std::filesystem::create_directory(missing);
   run_until([&] { return std::filesystem::exists(missing / "state.json"); });
+}
+
+TEST_F(StateFileTest, WhatIsSavedWhileThereAreNoDescriptorsIsOfThisBootAllTheSame) {
+  CODEX_SKIP_WITHOUT_DESCRIPTORS();
+  std::mutex busy;
+  std::unique_lock hold(busy);
+  ASSERT_TRUE(disk.submit([&] { const std::lock_guard wait(busy); }));
+  StateFile file(loop, disk, path, [] {});
+  {
+    const test::FewDescriptors none(0);
+    file.save("app", sample());
+  }
+  hold.unlock();
+  run_until([&] { return std::filesystem::exists(path); });
+  EXPECT_TRUE(StateFile(loop, disk, path, [] {}).earlier("app"));
+}
+
+TEST_F(StateFileTest, WhatCannotBeReadForWantOfDescriptorsIsNotTakenForLost) {
+  CODEX_SKIP_WITHOUT_DESCRIPTORS();
+  {
+    StateFile file(loop, disk, path, [] {});
+    file.save("app", sample());
+    run_until([&] { return file.settled(); });
+  }
+  const test::FewDescriptors none(0);
+  EXPECT_THROW(StateFile(loop, disk, path, [] {}), std::system_error);
 }
 
 TEST_F(StateFileTest, ADamagedFileCountsAsNoneAndIsReplaced) {
