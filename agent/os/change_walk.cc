@@ -10,6 +10,8 @@
 #include <memory>
 #include <tuple>
 
+#include "agent/os/check.h"
+
 namespace codex {
 
 namespace {
@@ -63,7 +65,8 @@ class Walker {
       found_.limited = "no more inotify watches; raise the sysctl fs.inotify.max_user_watches";
       return false;
     }
-    if (error == ENOMEM || directory.path == scope_.root().path) {
+    if (is_shortage(error) || directory.path == scope_.root().path) {
+      found_.shortage = is_shortage(error);
       found_.limited = "cannot watch " + directory.path + ": " + std::strerror(error);
       return false;
     }
@@ -73,6 +76,10 @@ class Walker {
   void read(const ScopeDirectory& directory, std::deque<ScopeDirectory>& waiting) {
     const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (may_be_link(directory) ? 0 : O_NOFOLLOW);
     UniqueFd fd(::open(directory.path.c_str(), flags));
+    if (!fd && is_shortage(errno)) {
+      found_.shortage = true;
+      found_.limited = "cannot read " + directory.path + ": " + std::strerror(errno);
+    }
     if (!fd) return;
     const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(fd.get()), ::closedir);
     if (!entries) return;

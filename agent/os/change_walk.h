@@ -25,7 +25,9 @@ struct ChangeWalk {
   std::vector<std::pair<int, ScopeDirectory>> watched;  ///< by watch descriptor
   bool changed = false;                                 ///< something has changed before it was watched
   bool full = false;                                    ///< there are more directories than allowed
-  std::string limited;                                  ///< "" or why else not everything is watched
+  bool shortage =
+      false;  ///< not everything was looked at for want of descriptors or memory: to be walked again
+  std::string limited;  ///< "" or why else not everything is watched
 };
 
 /// Watches `begin` and everything below it that `scope` enters, at most `most` directories, nearest first. A

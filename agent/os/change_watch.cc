@@ -15,25 +15,32 @@
 #include <utility>
 
 #include "agent/os/change_walk.h"
+#include "agent/os/check.h"
 
 namespace codex {
 
 /// From start() to the first change or stop(). While a walk is under way the descriptor is not read: the
 /// kernel keeps what happens, until it is known which directory it is about.
 struct ChangeWatch::Session : std::enable_shared_from_this<Session> {
-  explicit Session(ChangeWatch& of) : owner(of), scope(of.scope_), inotify(std::make_shared<Inotify>()) {}
-
-  void begin() {
-    inotify->fd = UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-    if (!inotify->fd) {
-      return limit_soon(errno == EMFILE ? "no more inotify instances or descriptors; see the sysctl "
-                                          "fs.inotify.max_user_instances and ulimit -n"
-                                        : std::string("inotify_init1: ") + std::strerror(errno));
-    }
-    timespec since{};
+  explicit Session(ChangeWatch& of) : owner(of), scope(of.scope_), inotify(std::make_shared<Inotify>()) {
     ::clock_gettime(CLOCK_REALTIME, &since);
+  }
+
+  /// To be called again after kAgain while something is wanting.
+  void begin() {
+    if (walking) return again();
+    if (!inotify->fd) inotify->fd = UniqueFd(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+    if (!inotify->fd) {
+      const int error = errno;
+      if (is_shortage(error)) again();
+      return limit_soon(error == EMFILE ? "no more inotify instances or descriptors; see the sysctl "
+                                          "fs.inotify.max_user_instances and ulimit -n"
+                                        : std::string("inotify_init1: ") + std::strerror(error));
+    }
     walk(std::nullopt, since);
   }
+
+  void again() { owner.again_.arm_after(kAgain); }
 
   void limit_soon(const std::string& reason) {
     owner.loop_.post([weak = weak_from_this(), reason] {
@@ -42,26 +49,26 @@ struct ChangeWatch::Session : std::enable_shared_from_this<Session> {
   }
 
   /// `begin`: new directories; without it everything.
-  void walk(std::optional<std::deque<ScopeDirectory>> begin, std::optional<timespec> since) {
+  void walk(std::optional<std::deque<ScopeDirectory>> begin, std::optional<timespec> from) {
     walking = true;
     if (watch) watch.set_events(0);
-    const std::size_t most = owner.most_directories_ - std::min(watched.size(), owner.most_directories_);
-    const bool accepted =
-        owner.disk_.submit([inotify = inotify, scope = scope, begin = std::move(begin), most, since,
-                            post = owner.loop_.poster(), weak = weak_from_this()] {
-          ChangeWalk found;
-          std::optional<ChangeScope> resolved;
-          try {
-            resolved = begin ? scope : scope.resolved();
-            found = walk_and_watch(*inotify, *resolved, begin.value_or(std::deque{resolved->root()}), most,
-                                   since);
-          } catch (const std::exception& error) {
-            found.limited = error.what();
-          }
-          post([weak, found = std::move(found), resolved = resolved.value_or(scope)]() mutable {
-            if (const auto self = weak.lock()) self->walked(std::move(found), std::move(resolved));
-          });
-        });
+    const std::size_t known = begin ? watched.size() : 0;
+    const std::size_t most = owner.most_directories_ - std::min(known, owner.most_directories_);
+    const bool accepted = owner.disk_.submit([inotify = inotify, scope = scope, begin = std::move(begin),
+                                              most, from, post = owner.loop_.poster(),
+                                              weak = weak_from_this()] {
+      ChangeWalk found;
+      std::optional<ChangeScope> resolved;
+      try {
+        resolved = begin ? scope : scope.resolved();
+        found = walk_and_watch(*inotify, *resolved, begin.value_or(std::deque{resolved->root()}), most, from);
+      } catch (const std::exception& error) {
+        found.limited = error.what();
+      }
+      post([weak, found = std::move(found), resolved = resolved.value_or(scope)]() mutable {
+        if (const auto self = weak.lock()) self->walked(std::move(found), std::move(resolved));
+      });
+    });
     if (accepted) return;
     limit_soon("the disk is too slow to look for changes");
     resume();
@@ -72,6 +79,7 @@ struct ChangeWatch::Session : std::enable_shared_from_this<Session> {
     for (auto& [wd, directory] : found.watched) watched.try_emplace(wd, std::move(directory));
     resume();
     if (found.changed) note();
+    if (found.shortage) again();
     if (found.full) {
       found.limited =
           "more than " + std::to_string(owner.most_directories_) + " directories below " + scope.root().path;
@@ -138,6 +146,7 @@ struct ChangeWatch::Session : std::enable_shared_from_this<Session> {
 
   ChangeWatch& owner;
   ChangeScope scope;
+  timespec since{};  ///< CLOCK_REALTIME: what changes from then on counts
   std::shared_ptr<Inotify> inotify;
   std::map<int, ScopeDirectory> watched;
   bool walking = false;
@@ -153,7 +162,10 @@ ChangeWatch::ChangeWatch(EventLoop& loop, Worker& disk, std::filesystem::path ro
       scope_(std::move(root), std::move(excluded)),
       events_(std::move(events)),
       most_directories_(most_directories),
-      quiet_(loop, "change watch", [this] { told(); }) {}
+      quiet_(loop, "change watch", [this] { told(); }),
+      again_(loop, "change watch again", [this] {
+        if (const auto session = session_) session->begin();
+      }) {}
 
 ChangeWatch::~ChangeWatch() {
   stop();
@@ -170,6 +182,7 @@ void ChangeWatch::stop() {
   if (!session_) return;
   const auto session = std::exchange(session_, nullptr);
   quiet_.disarm();
+  again_.disarm();
   session->watch.reset();
   session->inotify->cancelled = true;
   // Closing it lets go of every watched directory, which takes a while.

@@ -16,13 +16,15 @@ namespace codex {
 /// Calls back once when somebody has changed a file below a directory (inotify(7)); see ChangeScope for what
 /// counts. Loop thread; what may block on a slow disk is done by a Worker.
 ///
-/// An empty new directory is no change, a file in it is. Changes that come in a burst are one: it is told
-/// kQuiet after the last of them, kLongest after the first at the latest.
+/// What cannot be watched for want of descriptors is tried again every kAgain, and what changed meanwhile
+/// counts. An empty new directory is no change, a file in it is. Changes that come in a burst are one: it is
+/// told kQuiet after the last of them, kLongest after the first at the latest.
 class ChangeWatch {
  public:
   static constexpr std::size_t kMostDirectories = 2000;
   static constexpr Duration kQuiet = std::chrono::milliseconds(200);
   static constexpr Duration kLongest = std::chrono::seconds(1);
+  static constexpr Duration kAgain = std::chrono::seconds(1);
 
   struct Events {
     std::function<void()> changed;  ///< the watch is stopped; may start() it again or destroy it
@@ -68,7 +70,7 @@ class ChangeWatch {
   std::size_t most_directories_;
   std::string limited_;
   std::shared_ptr<Session> session_;
-  Timer quiet_;  // keep last
+  Timer quiet_, again_;  // keep last
 };
 
 }  // namespace codex
