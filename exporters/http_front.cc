@@ -93,7 +93,8 @@ struct HttpFront::Impl {
   bool is_unix;
   Priority priority;  // a Unix socket carries an operator's commands
   HttpStats stats;
-  UniqueFd reserve;  // given up for a moment to get rid of a connection when no descriptor is left
+  UniqueFd
+      reserve;  // given up to get rid of a connection when no descriptor is left; empty when there was none
   Id next_id = 0;
   std::map<Id, std::unique_ptr<HttpConnection>> connections;  // by age
   TimePoint armed_for;
@@ -112,7 +113,6 @@ struct HttpFront::Impl {
         allowed_uid(uid),
         is_unix(is_unix_socket(listener.get())),
         priority(is_unix ? Priority::kUrgent : Priority::kNormal),
-        reserve(check("open /dev/null", ::open("/dev/null", O_RDONLY | O_CLOEXEC))),
         deadlines(
             loop, "http deadlines", [this] { cut_late(); }, Priority::kNormal, kDeadlineAccuracy),
         wake(
@@ -121,6 +121,7 @@ struct HttpFront::Impl {
         accept_watch(
             loop, "http accept", listener.get(), EPOLLIN, [this](std::uint32_t) { accept_some(); },
             priority) {
+    refill_reserve();
     for (std::string& host : allowed_hosts) host = host_name(std::move(host));
     for (const std::string_view reason : kHttpRejections) stats.rejected.emplace(reason, 0);
   }
@@ -131,6 +132,7 @@ struct HttpFront::Impl {
     for (int i = 0; i < kAcceptsPerTurn; ++i) {
       UniqueFd socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (socket) {
+        refill_reserve();
         admit(std::move(socket));
         continue;
       }
@@ -162,8 +164,12 @@ struct HttpFront::Impl {
     UniqueFd dropped(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
     const bool got_rid_of_one = static_cast<bool>(dropped);
     dropped.reset();  // its number is the one that the reserve takes again
-    reserve.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    refill_reserve();
     return got_rid_of_one;
+  }
+
+  void refill_reserve() {
+    if (!reserve) reserve.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   }
 
   void admit(UniqueFd socket) {

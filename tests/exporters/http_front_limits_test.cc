@@ -7,6 +7,7 @@
 
 #include "agent/os/check.h"
 #include "front_fixture.h"
+#include "tests/support/few_descriptors.h"
 
 namespace codex {
 namespace {
@@ -166,6 +167,23 @@ TEST_F(HttpFrontLimitsTest, WithoutDescriptorsNewClientsAreTurnedAwayAndTheFront
   }
   EXPECT_EQ(rejected("accept"), 5U);
   settle();
+}
+
+TEST_F(HttpFrontLimitsTest, AFrontThatWasMadeWithTheLastDescriptorsServes) {
+  CODEX_SKIP_WITHOUT_DESCRIPTORS();
+  const Timer any(loop_, "any", [] {});                       // the loop's own descriptors
+  std::optional<test::FewDescriptors> few(std::in_place, 1);  // for the listener
+  start();
+  few.reset();
+  TestClient client = get("/hello");
+  turn_until_closed(client);
+  EXPECT_EQ(client.body(), "hello");
+  TestClient waiting = get("/hello");
+  {
+    const NoDescriptorsLeft exhausted;
+    turn_until_closed(waiting);
+  }
+  EXPECT_EQ(rejected("accept"), 1U) << "it has got a descriptor to spare in the meantime";
 }
 
 TEST_F(HttpFrontLimitsTest, WithoutDescriptorsTheOldestClientMakesRoom) {
