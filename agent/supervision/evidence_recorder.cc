@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "agent/os/check.h"
 #include "agent/supervision/log_line.h"
 
 namespace codex {
@@ -58,7 +59,7 @@ void EvidenceRecorder::capture(EvidenceRequest request, Done done) {
   request.directory = directory_;
   request.secrets = redactor_.needles();
   jobs_.push_back({std::move(request), std::move(done)});
-  step();
+  timer_.arm_after(Duration{0});
 }
 
 bool EvidenceRecorder::busy(const std::string& backend) const {
@@ -89,7 +90,9 @@ void EvidenceRecorder::start_next() {
   request.directory = "/";
   request.environment = {{"PATH", "/usr/bin:/bin"}};
   request.setting = "evidence";
-  answer_ = UniqueFd(check("memfd_create", ::memfd_create("codex-agent-evidence", MFD_CLOEXEC)));
+  answer_ = UniqueFd(::memfd_create("codex-agent-evidence", MFD_CLOEXEC));
+  // To wait for a descriptor would keep a hung backend from its restart.
+  if (!answer_) return settle({CommandRun::Result::Outcome::kFailure, std::strerror(errno), {}});
   request.stdout_fd = answer_.get();
   settled_ = false;
   run_ = std::make_unique<CommandRun>(loop_, redactor_, std::move(request), encode(jobs_.front().request),

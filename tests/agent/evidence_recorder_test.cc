@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/command_fixture.h"
+#include "tests/support/few_descriptors.h"
 
 namespace codex {
 namespace {
@@ -92,6 +93,22 @@ TEST_F(Recorder, ACommandThatIsNotThereIsAFailure) {
   ASSERT_TRUE(answered(1));
   EXPECT_FALSE(answers_[0]);
   EXPECT_EQ(count("failure"), 1U);
+}
+
+TEST_F(Recorder, WithoutDescriptorsThereIsNoneAndNobodyWaitsForIt) {
+  CODEX_SKIP_WITHOUT_DESCRIPTORS();
+  shell("true");
+  {
+    const test::FewDescriptors none(0);
+    EXPECT_NO_THROW(capture());
+    ASSERT_TRUE(answered(1));
+  }
+  EXPECT_FALSE(answers_[0]);
+  EXPECT_FALSE(recorder_->busy("api"));
+  capture();
+  ASSERT_TRUE(answered(2));
+  EXPECT_EQ(count("failure"), 1U);
+  EXPECT_EQ(count("success"), 1U);
 }
 
 TEST_F(Recorder, OneThatTakesTooLongIsKilledWithAllThatCameOfIt) {
