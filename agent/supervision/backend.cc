@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/os/check.h"
 #include "agent/os/kernel_counters.h"
 #include "agent/supervision/describe.h"
 #include "agent/supervision/log_line.h"
@@ -16,6 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+
+constexpr Duration kAdoptAgain = milliseconds(100);
 
 std::vector<StartupPhase> needed_phases(const BackendConfig& config) {
   std::vector<StartupPhase> phases{StartupPhase::kSpawn};
@@ -60,6 +63,7 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
       recent_(names_of(config.probes)),
       lifecycle_({config.start_timeout, config.stop_timeout, config.restart},
                  std::hash<std::string>{}(services.identities.of(config.name).token_prefix())),
+      troubles_(services.log, services.redactor, config.name),
       tree_(services.loop, identity_of(config, services), services.use_cgroup,
             {[this] {
                if (startup_) startup_->set(StartupPhase::kSpawn, true, Clock::now());
@@ -107,6 +111,8 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
               {[this] { unblock(); }, [this] { change_limited(); }}),
       state_timer_(
           services.loop, "state", [this] { timer(); }, Priority::kUrgent),
+      adopt_timer_(services.loop, "adopt",
+                   [this] { start_attempted(attempt("adopt", [this] { adopt(); })); }),
       listen_timer_(services.loop, "listen", [this] { follow_startup(); }),
       sample_timer_(
           services.loop, "sample", [this] { sample(); }, Priority::kNormal, milliseconds(20)),
@@ -132,31 +138,35 @@ Backend::Backend(const BackendConfig& config, BackendServices services, std::fun
 void Backend::start() {
   services_.log.info(LogLine("start_requested").kv("backend", config_.name).str());
   begin_start(false);
+  commanded_ = true;
 }
 
 void Backend::begin_start(bool resumed) {
   Event event{EventType::kStart};
   event.resumed = resumed;
-  event.leftovers = !tree_.members().empty();
+  event.leftovers = may_have_leftovers();
   event.adoptable = !told_to_end_ && tree_.adoptable();
   handle(event);
 }
 
 void Backend::stop() {
   services_.log.info(LogLine("stop_requested").kv("backend", config_.name).str());
+  commanded_ = true;
   Event event{EventType::kStop};
-  event.leftovers = !tree_.members().empty();
+  event.leftovers = may_have_leftovers();
   handle(event);
 }
 
 void Backend::restart() {
   services_.log.info(LogLine("restart_requested").kv("backend", config_.name).str());
+  commanded_ = true;
   Event event{EventType::kRestart, Cause::kRestartCommand};
-  event.leftovers = !tree_.members().empty();
+  event.leftovers = may_have_leftovers();
   handle(event);
 }
 
 void Backend::resume(bool otherwise, bool spawning) {
+  if (commanded_) return;
   const auto earlier = services_.state.earlier(config_.name);
   const bool alive = !tree_.members().empty();
   // What lives and of which nothing is known was not stopped by anybody.
@@ -174,7 +184,7 @@ void Backend::release() {
 void Backend::timer() {
   Event event{EventType::kTimer};
   const State state = lifecycle_.state();
-  event.leftovers = (state == State::kBackoff || state == State::kFailed) && !tree_.members().empty();
+  event.leftovers = (state == State::kBackoff || state == State::kFailed) && may_have_leftovers();
   handle(event);
 }
 
@@ -197,17 +207,30 @@ void Backend::handle(Event event) {
     if (lifecycle_.state() != before) attempt("entered", [&] { entered(before); });
     for (const auto& action : actions) {
       const bool starts = action.type == ActionType::kSpawn || action.type == ActionType::kAdopt;
-      if (attempt("action", [&] { carry_out(action); }) || !starts) continue;
-      // Half a start is a failed one: whatever lives of it is taken down, or there is nothing to take down.
-      problem_ = "Server could not be started: " + problem_;
-      Event failed{tree_.leader() ? EventType::kExited : EventType::kSpawnFailed, Cause::kCrash};
-      failed.transient = true;
-      handle(failed);
+      const auto attempted = attempt("action", [&] { carry_out(action); });
+      if (starts) start_attempted(attempted);
     }
   }
   handling_ = false;
   save_state();
   changed_();
+}
+
+/// A look that may fail for a while, and keeps no other from being made.
+bool Backend::look(std::string_view what, const std::function<void()>& step) {
+  return troubles_.look(what, services_.loop.now(), step);
+}
+
+/// False without a port, and when it cannot be looked at: then the last look counts on.
+bool Backend::look_at_port() {
+  return port_ && look("port", [this] { port_->look(); });
+}
+
+/// True also when it cannot be told: to bring down what is not there is soon done.
+bool Backend::may_have_leftovers() {
+  bool found = true;
+  look("processes", [&] { found = !tree_.members().empty(); });
+  return found;
 }
 
 void Backend::save_state() {
@@ -223,17 +246,28 @@ void Backend::save_state() {
 }
 
 /// One step on its own, so that its failure keeps no other step from being done. Its error is in problem_
-/// then.
-bool Backend::attempt(std::string_view what, const std::function<void()>& step) {
+/// then; kShort: for want of descriptors or memory.
+Backend::Attempted Backend::attempt(std::string_view what, const std::function<void()>& step) {
   try {
     step();
-    return true;
+    return Attempted::kDone;
   } catch (const std::exception& e) {
     problem_ = services_.redactor.safe(e.what());
     services_.log.error(
         LogLine("step_failed").kv("backend", config_.name).kv("step", what).kv("error", problem_).str());
-    return false;
+    const auto* error = dynamic_cast<const std::system_error*>(&e);
+    return error != nullptr && is_shortage(error->code().value()) ? Attempted::kShort : Attempted::kFailed;
   }
+}
+
+/// Half a start is a failed one: whatever lives of it is taken down, or there is nothing to take down.
+void Backend::start_attempted(Attempted attempted) {
+  if (attempted == Attempted::kDone) return;
+  problem_ = "Server could not be started: " + problem_;
+  Event failed{tree_.leader() ? EventType::kExited : EventType::kSpawnFailed, Cause::kCrash};
+  failed.transient = true;
+  failed.shortage = attempted == Attempted::kShort;
+  handle(failed);
 }
 
 void Backend::carry_out(const Action& action) {
@@ -267,11 +301,7 @@ void Backend::begin_stop() {
 }
 
 void Backend::stop_tree() {
-  try {
-    if (port_) port_->look();  // The stopper asks in the network namespace where the tree listens.
-  } catch (const std::system_error& e) {
-    services_.log.warning(LogLine("port_unknown").kv("backend", config_.name).kv("error", e.what()).str());
-  }
+  look_at_port();  // The stopper asks in the network namespace where the tree listens.
   stopper_.stop(config_.stop_signal);
 }
 
@@ -343,28 +373,36 @@ void Backend::begin_generation() {
 void Backend::spawn_failed(const SpawnError& error) {
   problem_ = "Server could not be started: " + error.message;
   Event event{EventType::kSpawnFailed, Cause::kExecError};
-  event.transient = error.stage == "fork";
+  event.transient = error.is_passing();
+  event.shortage = is_shortage(error.error);
   if (!event.transient) record_.diagnosed(Cause::kExecError);
   handle(event);
 }
 
-/// Whether a leftover had completed its start. What is known of another generation, or nothing, says less
-/// than its port.
+/// Whether a leftover had completed its start. What is known of another generation, or nothing, says less than
+/// its port.
 bool Backend::was_ready(const ProcessTree::Adoptable& leftover) {
   const auto earlier = services_.state.earlier(config_.name);
   if (earlier && earlier->ready && earlier->generation == leftover.generation) return *earlier->ready;
-  return !port_ || port_->look().ours;
+  return !look_at_port() || port_->last().ours;
 }
 
 void Backend::adopt() {
-  const auto leftover = tree_.adoptable();
-  if (!leftover || !tree_.adopt(*leftover)) {  // It ended a moment ago.
+  std::optional<ProcessTree::Adoptable> leftover;
+  bool adopted = false;
+  const bool known = look("adoption", [&] {
+    leftover = tree_.adoptable();
+    if (leftover) output_.adopt(leftover->leader.pid);
+    adopted = leftover && tree_.adopt(*leftover);
+  });
+  // What may be well is not to be restarted because it cannot be taken over right now.
+  if (!known) return adopt_timer_.arm_after(kAdoptAgain);
+  if (!adopted) {  // It ended a moment ago.
     handle({EventType::kExited, Cause::kCrash});
     return;
   }
   problem_.clear();
   begin_generation();
-  output_.adopt(leftover->leader.pid);
   generation_ = leftover->generation;
   adopted_ = true;
   started_at_ = wall_time_of(leftover->leader.start_ticks);

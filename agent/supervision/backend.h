@@ -27,6 +27,7 @@
 #include "agent/supervision/reconnect_watch.h"
 #include "agent/supervision/resource_sampler.h"
 #include "agent/supervision/server_watch.h"
+#include "agent/supervision/standing_troubles.h"
 #include "agent/supervision/startup.h"
 #include "agent/supervision/state_file.h"
 #include "agent/supervision/tree_stopper.h"
@@ -67,7 +68,8 @@ class Backend {
   void restart();
 
   /// Brings it into the state that the operators wanted when the last agent was killed; `otherwise` is wanted
-  /// if none was. Without `spawning` only what lives is taken over or down.
+  /// if none was. Without `spawning` only what lives is taken over or down. Nothing after a command. Throws
+  /// std::system_error if it cannot be told what lives; to be called again then.
   void resume(bool otherwise, bool spawning);
 
   /// What the last command and everything since has led to would survive the agent's death.
@@ -95,7 +97,12 @@ class Backend {
 
  private:
   void handle(Event event);
-  bool attempt(std::string_view what, const std::function<void()>& step);
+  enum class Attempted { kDone, kFailed, kShort };
+  Attempted attempt(std::string_view what, const std::function<void()>& step);
+  void start_attempted(Attempted attempted);
+  bool look(std::string_view what, const std::function<void()>& step);
+  bool look_at_port();
+  [[nodiscard]] bool may_have_leftovers();
   void timer();
   void kill_tree();
   void announce_pid();
@@ -161,6 +168,7 @@ class Backend {
   RecentHistory recent_;
   Lifecycle lifecycle_;
   SockDiag sock_diag_;
+  StandingTroubles troubles_;
   ProcessTree tree_;
   TreeStopper stopper_;
   std::optional<PortWatch> port_;
@@ -194,8 +202,9 @@ class Backend {
   TimePoint begun_at_{}, running_since_{}, port_seen_free_{};
   std::deque<Event> queue_;
   bool handling_ = false;
+  bool commanded_ = false;  ///< by an operator, since this agent began
   bool released_ = false;
-  Timer state_timer_, listen_timer_, sample_timer_, idle_timer_, await_timer_;  // keep last
+  Timer state_timer_, adopt_timer_, listen_timer_, sample_timer_, idle_timer_, await_timer_;  // keep last
 };
 
 }  // namespace codex

@@ -70,9 +70,12 @@ std::optional<std::uint16_t> Backend::own_database_port() const {
 
 /// The process that has the port now is the one whose progress counts.
 void Backend::follow_server() {
-  if (const auto server = port_->server())
+  const auto server = port_->server();
+  if (!server) return;
+  look("hang watch", [&] {
     hang_watch_.watch(*server, port_->server_address(), *config_.port, own_database_port(),
                       port_->server_network());
+  });
 }
 
 void Backend::probe_asked(std::size_t index) {
@@ -201,7 +204,9 @@ void Backend::hang_due(const HangVerdict& verdict, const HangPolicy::Decision& d
     case HangAction::kReport:
       return;
     case HangAction::kContinue:
-      if (const auto server = port_->server()) tree_.signal(*server, SIGCONT);
+      look("SIGCONT", [this] {
+        if (const auto server = port_->server()) tree_.signal(*server, SIGCONT);
+      });
       return;
     case HangAction::kRestart:
       restart_due_ = decision;

@@ -44,7 +44,8 @@ void Backend::follow_startup() {
   const TimePoint now = Clock::now();
   if (port_ && startup_->waiting_for() <= StartupPhase::kListen) {
     arm_listen_timer();
-    startup_->set(StartupPhase::kListen, port_->look().ours, now);
+    if (!look_at_port()) return;
+    startup_->set(StartupPhase::kListen, port_->last().ours, now);
     if (port_->last().ours) listen_timer_.disarm();
     follow_server();
   }
@@ -107,6 +108,7 @@ void Backend::entered(State before) {
   if (before == State::kStarting && state != State::kRunning) start_ended_early();
   if (before == State::kStarting || before == State::kRunning) {
     listen_timer_.disarm();
+    adopt_timer_.disarm();
     if (state != State::kRunning) {
       prober_.stop();
       hang_watch_.stop();
@@ -216,15 +218,17 @@ void Backend::publish_state(std::string_view reason, std::string detail) {
 }
 
 void Backend::sample() {
-  sample_timer_.arm_after(kSamplePeriod);  // First: a look that fails is repeated.
-  const bool alive = sampler_.sample(tree_);
-  if (port_) port_->look();
+  sample_timer_.arm_after(kSamplePeriod);
+  bool alive = true;  // for all that is known
+  const bool sampled = look("usage", [&] { alive = sampler_.sample(tree_); });
+  // Should the hang watch have failed when the server began to listen.
+  if (look_at_port() && lifecycle_.state() == State::kStarting) follow_server();
   if (!alive) sample_timer_.disarm();
-  if (alive)
+  if (alive && sampled)
     recent_.used(static_cast<double>(sampler_.last().resident_bytes), sampler_.cpu_ratio(),
                  services_.loop.now());
-  look_for_idle_wrapper();
-  watch_memory();
+  look("application", [this] { look_for_idle_wrapper(); });
+  look("memory", [this] { watch_memory(); });
   follow_health();
   changed_();
 }

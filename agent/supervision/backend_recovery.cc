@@ -130,8 +130,8 @@ void Backend::look_for_idle_wrapper() {
     }
     return application_ended(diagnosis, "Server has ended before it was ready");
   }
-  port_->look();
-  server_.follow(port_->server());
+  if (!look_at_port()) return;
+  look("server's end", [this] { server_.follow(port_->server()); });
   follow_server();
   wrapper_.observe(port_->last().ours ? std::vector<ProcStat>{} : tree_.members(), port_->server(), now);
   if (!wrapper_.suspicious()) {
@@ -213,7 +213,7 @@ void Backend::follow_awaited() {
       break;
     case Await::kPort:
       await_timer_.arm_after(kPortPeriod);
-      come = !port_->look().listening;
+      come = look_at_port() && !port_->last().listening;
       break;
   }
   if (come) unblock();
@@ -221,7 +221,7 @@ void Backend::follow_awaited() {
 
 void Backend::unblock() {
   Event event{EventType::kUnblocked};
-  event.leftovers = !tree_.members().empty();
+  event.leftovers = may_have_leftovers();
   services_.log.info(
       LogLine("unblocked").kv("backend", config_.name).kv("awaited", to_string(lifecycle_.awaiting())).str());
   handle(event);

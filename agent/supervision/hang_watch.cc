@@ -63,13 +63,9 @@ void HangWatch::watch_start(std::optional<std::uint16_t> database_port, Duration
 void HangWatch::watch(const ProcessId& server, const std::string& address, std::uint16_t port,
                       std::optional<std::uint16_t> database_port, NetworkNamespace network) {
   if (server_ == server && observer_) return;
-  const TimePoint now = loop_.now();
-  if (started_) detector_.learn_start(now - *started_);
-  started_.reset();
-  tell_over(now, false);
-  detector_.forget();
-  policy_.on_new_process();
-  start_waits_.reset();
+  if (started_) detector_.learn_start(loop_.now() - *started_);
+  // The start is over and an earlier server is none any more, whether or not the new one can be watched.
+  stop();
   observer_ = std::make_unique<HangObserver>(server, address, port, database_ports(database_port),
                                              std::move(network));
   server_ = server;

@@ -49,7 +49,8 @@ class HangWatch {
   void start_is_over();
 
   /// `server` listens now; `address` as in Listener, `network`: where that is. The same process again changes
-  /// nothing.
+  /// nothing. Throws std::system_error as HangObserver does; then nothing is watched until it is called
+  /// again.
   void watch(const ProcessId& server, const std::string& address, std::uint16_t port,
              std::optional<std::uint16_t> database_port, NetworkNamespace network = {});
 

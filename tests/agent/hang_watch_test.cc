@@ -13,6 +13,7 @@
 #include "agent/os/check.h"
 #include "agent/os/process_table.h"
 #include "tests/support/evil_server.h"
+#include "tests/support/few_descriptors.h"
 #include "tests/support/loop_fixture.h"
 
 namespace codex {
@@ -134,6 +135,33 @@ TEST_F(Watched, AServerThatDefersSilentConnectionsIsNotSuspected) {
 TEST_F(Watched, AServerThatDefersSilentConnectionsAndIsStoppedIsFoundWithoutAClient) {
   const Server server(serve, 60);
   ::kill(server.pid(), SIGSTOP);
+  watch(server);
+  ASSERT_TRUE(turn_until([&] { return confirmed_.has_value(); }));
+  EXPECT_EQ(confirmed_->hang, HangClass::kStopped);
+}
+
+TEST_F(Watched, AServerThatCannotBeWatchedForWantOfDescriptorsIsWatchedFromTheNextCallOn) {
+  CODEX_SKIP_WITHOUT_DESCRIPTORS();
+  const Server server(sleep_on);
+  const auto id = server.id();
+  ::kill(server.pid(), SIGSTOP);
+  constexpr int kMore = 20;  // than all that an observer opens
+  for (int spare = 0; spare < kMore; ++spare) {
+    watch_.watch_start(std::nullopt, seconds(60));
+    {
+      const test::FewDescriptors few(spare);
+      try {
+        watch_.watch(id, "127.0.0.1", server.port(), std::nullopt);
+        break;  // with everything it needs, as is seen below
+      } catch (const std::system_error& e) {
+        EXPECT_EQ(e.code().value(), EMFILE);
+      }
+    }
+    EXPECT_FALSE(watch_.watching());
+    loop_.run_once(2 * HangWatch::kPeriod);
+    EXPECT_EQ(looks_, 0) << spare << "the start is over, and nothing else is there to look at";
+    ASSERT_LT(spare, kMore - 1);
+  }
   watch(server);
   ASSERT_TRUE(turn_until([&] { return confirmed_.has_value(); }));
   EXPECT_EQ(confirmed_->hang, HangClass::kStopped);
