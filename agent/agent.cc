@@ -105,6 +105,7 @@ Agent::Agent(Config config, AgentOptions options)
       operations_(loop_),
       sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
       sigint_(loop_, SIGINT, [this] { shut_down(); }),
+      resume_(loop_, "resume", [this] { resume(); }),
       publish_(
           loop_, "publish", [this] { publish(); }, Priority::kUrgent),
       deadlines_(
@@ -121,9 +122,7 @@ Agent::Agent(Config config, AgentOptions options)
   identities_.complete(names);
   for (const auto& secret : identities_.secrets()) config_.redactor.add(Secret(secret));
 
-  loop_.on_error([this](std::string_view name, std::string_view what) {
-    log_.error(LogLine("callback_failed").kv("callback", name).kv("error", what).str());
-  });
+  loop_.on_error([this](std::string_view name, std::string_view what) { callback_failed(name, what); });
 
   events_.on_append([this](const LifecycleEvent& event) { event_hook_.add(event); });
 
@@ -183,12 +182,8 @@ void Agent::open_control() {
 
 int Agent::run() {
   announce();
-  const auto& held = options_.adopt_only_of;
-  for (const auto& backend : backends_) {
-    const bool only_adopted =
-        options_.adopt_only || std::find(held.begin(), held.end(), backend->name()) != held.end();
-    backend->resume(options_.start_backends, !only_adopted);
-  }
+  for (const auto& backend : backends_) to_resume_.push_back(backend.get());
+  resume();
   settled_.arm_after(seconds(5));
   housekeeping_.arm_after(kHousekeepingPeriod);
   changed();
@@ -200,7 +195,33 @@ int Agent::run() {
   return code;
 }
 
+void Agent::callback_failed(std::string_view callback, std::string_view error) {
+  LogLine line("callback_failed");
+  line.kv("callback", callback).kv("error", error);
+  const auto times = callback_errors_.note(line.str(), Clock::now());
+  if (!times) return;
+  if (*times > 1) line.kv("times", *times);
+  log_.error(line.str());
+}
+
+void Agent::resume() {
+  std::erase_if(to_resume_, [this](Backend* backend) {
+    try {
+      const bool held = std::find(options_.adopt_only_of.begin(), options_.adopt_only_of.end(),
+                                  backend->name()) != options_.adopt_only_of.end();
+      backend->resume(options_.start_backends, !options_.adopt_only && !held);
+      return true;
+    } catch (const std::system_error& e) {
+      callback_failed("resume", e.what());
+      return false;
+    }
+  });
+  if (!to_resume_.empty() && !shutting_down_) resume_.arm_after(seconds(1));
+}
+
 void Agent::announce() {
+  // Before anybody is told.
+  const UniqueFd null(check("open /dev/null", ::open("/dev/null", O_RDWR | O_CLOEXEC)));
   log_.set_stderr(!options_.ready_fd);
   log_.info(LogLine("agent_started")
                 .kv("version", CODEX_VERSION)
@@ -222,7 +243,6 @@ void Agent::announce() {
   const UniqueFd ready(*options_.ready_fd);
   [[maybe_unused]] const auto n = ::write(ready.get(), "1", 1);
   // The terminal belongs to whoever started us; from here on there is only the log file.
-  const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   ::dup2(null.get(), 1);
   ::dup2(null.get(), 2);
 }

@@ -11,6 +11,7 @@
 #include "agent/os/event_loop.h"
 #include "agent/os/reaper.h"
 #include "agent/os/worker.h"
+#include "agent/repeated_errors.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/event_hook.h"
 #include "agent/supervision/evidence_recorder.h"
@@ -39,6 +40,8 @@ class Agent {
   int run();
 
  private:
+  void callback_failed(std::string_view callback, std::string_view error);
+  void resume();
   void on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage);
   void changed();
   void publish();
@@ -75,6 +78,8 @@ class Agent {
   EventHook event_hook_;
   EvidenceRecorder evidence_;
   std::vector<std::unique_ptr<Backend>> backends_;
+  RepeatedErrors callback_errors_;
+  std::vector<Backend*> to_resume_;  ///< of which it could not be told yet what an earlier agent left
   Operations operations_;
   HttpRoutes public_routes_, control_routes_;
   std::shared_ptr<const Snapshot> snapshot_;  ///< nullptr: something has changed since the last one
@@ -87,7 +92,7 @@ class Agent {
   std::string metrics_url_;
   std::unique_ptr<HttpFront> public_front_, control_front_;
   SignalWatch sigterm_, sigint_;
-  Timer publish_, deadlines_, end_, hand_over_, settled_, housekeeping_;  // keep last
+  Timer resume_, publish_, deadlines_, end_, hand_over_, settled_, housekeeping_;  // keep last
 };
 
 }  // namespace codex
