@@ -184,7 +184,7 @@ std::vector<ProcStat> descendants_of(const std::vector<pid_t>& roots) {
 
 bool runs_as(pid_t pid, uid_t user) {
   const auto text = read_proc_file(AT_FDCWD, proc_path(pid, "status").c_str());
-  if (!text) throw_if_exhausted("open /proc/PID/status");
+  if (!text) throw_if_short("open /proc/PID/status");
   const auto status = text ? parse_proc_status(*text) : ProcStatus{};
   return status.uid == user && status.effective_uid == user;
 }

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/random_id.h"
 
