@@ -49,24 +49,17 @@ def ask(agent, request):
         return b"".join(iter(lambda: client.recv(65536), b""))
 
 
-@pytest.mark.parametrize("command", ["start", "stop", "restart"])
-def test_a_command_that_fails_inside_the_agent_is_answered_with_500(serving, command):
+@pytest.mark.parametrize("command,state,generation", [("start", "running", 1), ("stop", "stopped", 1), ("restart", "running", 2)])
+def test_a_command_that_cannot_look_at_the_processes_is_carried_out_all_the_same(serving, command, state, generation):
+    """As soon as there are descriptors again."""
     daemon = psutil.Process(serving.pid)
     with descriptors_left(daemon.pid, 1):
         answer = ask(serving, f"POST /v1/{command}")
     assert processes.alive(daemon), f"{command} ended the agent"
-    assert answer.startswith(b"HTTP/1.1 500 ") and answer.endswith(b"\r\n\r\n"), answer
+    assert answer.startswith(b"HTTP/1.1 202 "), answer
+    wait_until(lambda: (found := serving.backend())["state"] == state and found["generation"] == generation, 20, state)
     serving.stop()
     serving.assert_nothing_runs()
-
-
-def test_the_command_line_says_where_the_reason_stands(serving):
-    with descriptors_left(serving.pid, 1):
-        done = serving.run("stop")
-    assert done.returncode == 1 and done.stdout == "", done
-    assert "the agent itself failed at this (HTTP status 500)" in done.stderr, done.stderr
-    reasons = wait_until(lambda: [line for line in serving.log.splitlines() if " callback_failed " in line], 5, "the log")
-    assert len(reasons) == 1 and "POST /v1/stop" in reasons[0] and "Too many open files" in reasons[0], reasons
 
 
 def test_clients_that_hold_every_descriptor_do_not_end_the_agent(serving):
@@ -77,5 +70,5 @@ def test_clients_that_hold_every_descriptor_do_not_end_the_agent(serving):
             stack.enter_context(connect(serving))
         answer = ask(serving, "POST /v1/start")
     assert processes.alive(daemon), "the start ended the agent"
-    assert answer.startswith(b"HTTP/1.1 500 "), answer
+    assert answer.startswith(b"HTTP/1.1 202 "), answer
     serving.run("restart", expect=0)
