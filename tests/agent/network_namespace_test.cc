@@ -58,11 +58,11 @@ TEST(NetworkNamespace, WhoIsInOursOrNowhereIsInOurs) {
 TEST(NetworkNamespace, SocketsOfAnotherSeeWhatIsThere) {
   Pipe told;
   const auto child = fork_child([&] {
-    if (::unshare(CLONE_NEWNET) != 0) ::_exit(1);
-    told.send(listen_anywhere());
+    told.send(::unshare(CLONE_NEWNET) == 0 ? listen_anywhere() : Told{});
     ::pause();
   });
   const auto listener = told.receive<Told>();
+  if (listener.port == 0) GTEST_SKIP() << "this machine makes no network namespace for us";
   const auto before = namespace_of_thread();
 
   const auto network = NetworkNamespace::of(child.pid());
@@ -93,13 +93,13 @@ TEST(NetworkNamespace, OneThatMayNotBeEnteredIsOnlyToldOf) {
     return ::setresgid(kNobody, kNobody, kNobody) == 0 && ::setresuid(kNobody, kNobody, kNobody) == 0;
   };
   const auto other = fork_child([&] {
-    if (!nobody() || ::prctl(PR_SET_DUMPABLE, 1) != 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
-      ::_exit(1);
+    const bool made =
+        nobody() && ::prctl(PR_SET_DUMPABLE, 1) == 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
     ::prctl(PR_SET_DUMPABLE, 1);
-    told.send(listen_anywhere());
+    told.send(made ? listen_anywhere() : Told{});
     ::pause();
   });
-  told.receive<Told>();
+  if (told.receive<Told>().port == 0) GTEST_SKIP() << "this machine makes no user namespace, as in a chroot";
   struct View {
     bool own = false, may_enter = true;
     std::size_t others = 0;
