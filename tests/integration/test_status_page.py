@@ -18,6 +18,7 @@ PATIENCE = 60  # Chromium beside compilers is slow
 # What a program writes, and what its functions are called, is anybody's guess.
 HOSTILE = "<img src=x onerror=\"owned=1\"><script>owned=1</script>'\"&amp;"
 APPLICATION = f"""
+const fs = require('fs');
 const http = require('http');
 const hostile = {json.dumps(HOSTILE)};
 const named = {{ {json.dumps(HOSTILE)}() {{ for (let i = 0;; i++) i %= 7; }} }};
@@ -25,6 +26,7 @@ const ways = {{
   loop: named[hostile],
   crash: () => {{ console.error(`Error: Cannot find module '${{hostile}}'`); process.exit(3); }},
 }};
+if (fs.existsSync('broken')) ways.crash();
 http.createServer((request, response) => {{
   const way = ways[request.url.slice(1)];
   response.end('ok\\n');
@@ -174,6 +176,7 @@ def test_a_hang_is_told_while_it_lasts_and_remembered(browser, application):
 def test_what_the_log_said_is_only_text(browser, application):
     agent = application()
     browser.open(address(agent))
+    (agent.directory / "broken").touch()
     ask(agent, "crash")
     wait_for_text(browser, ".problem", "exit code 3, module_not_found", HOSTILE[:40])
     wait_for_text(browser, ".next", "It waits for a file to change", "left in 1 min")
