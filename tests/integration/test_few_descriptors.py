@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from harness import processes
-from harness.agent import PYTHON_BACKEND
+from harness.agent import PYTHON_BACKEND, sanitized
 from harness.waiting import wait_until
 
 
@@ -72,3 +72,20 @@ def test_clients_that_hold_every_descriptor_do_not_end_the_agent(serving):
     assert processes.alive(daemon), "the start ended the agent"
     assert answer.startswith(b"HTTP/1.1 202 "), answer
     serving.run("restart", expect=0)
+
+
+@pytest.mark.skipif(sanitized(), reason="the sanitizer itself needs descriptors, and aborts without")
+@pytest.mark.parametrize("left", [2, 3, 5])
+def test_a_server_that_cannot_be_watched_when_it_begins_to_listen_is_watched_later(agent, left):
+    agent.configure([*PYTHON_BACKEND, "--listen-after", "1500"])
+    agent.start("--no-wait")
+    daemon = psutil.Process(agent.pid)
+    with descriptors_left(daemon.pid, left):
+        wait_until(lambda: processes.listening(agent.port), 15, "the listener")
+        wait_until(lambda: not processes.alive(daemon) or 'look="hang watch"' in agent.log, 15, "the look that fails")
+        assert processes.alive(daemon), "it ended the agent"
+    backend = agent.wait_for_state("running")
+    assert backend["generation"] == 1
+    assert agent.log.count('look_fails backend=app look="hang watch"') == 1, "told once"
+    psutil.Process(backend["port"]["owner_pid"]).suspend()
+    wait_until(lambda: "class=stopped action=continue" in agent.log, 15, "a hang that is seen")
