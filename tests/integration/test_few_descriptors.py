@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from harness import processes
-from harness.agent import PYTHON_BACKEND, sanitized
+from harness.agent import PYTHON_BACKEND
 from harness.waiting import wait_until
 
 
@@ -74,7 +74,6 @@ def test_clients_that_hold_every_descriptor_do_not_end_the_agent(serving):
     serving.run("restart", expect=0)
 
 
-@pytest.mark.skipif(sanitized(), reason="the sanitizer itself needs descriptors, and aborts without")
 @pytest.mark.parametrize("left", [2, 3, 5])
 def test_a_server_that_cannot_be_watched_when_it_begins_to_listen_is_watched_later(agent, left):
     agent.configure([*PYTHON_BACKEND, "--listen-after", "1500"])
