@@ -18,9 +18,10 @@
 #include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/startup_pages.h"
-#include "agent/supervision/log_line.h"
-#include "exporters/exposition.h"
-#include "exporters/status_document.h"
+#include "agent/record/log_line.h"
+#include "exporters/prometheus/exposition.h"
+#include "exporters/status/status_document.h"
+#include "exporters/status_page/status_page.h"
 
 namespace codex {
 

@@ -7,16 +7,16 @@
 
 #include "agent/config/config.h"
 #include "agent/control/operations.h"
+#include "agent/evidence/evidence_recorder.h"
+#include "agent/hooks/event_hook.h"
 #include "agent/instance_lock.h"
 #include "agent/os/event_loop.h"
 #include "agent/os/reaper.h"
 #include "agent/os/worker.h"
-#include "agent/repeated_errors.h"
+#include "agent/record/repeated_errors.h"
 #include "agent/supervision/backend.h"
-#include "agent/supervision/event_hook.h"
-#include "agent/supervision/evidence_recorder.h"
-#include "exporters/http_front.h"
-#include "probes/curl_multi.h"
+#include "exporters/http/http_front.h"
+#include "probes/http/curl_multi.h"
 
 namespace codex {
 
@@ -25,7 +25,7 @@ struct AgentOptions {
   bool start_backends = false;  ///< start all of them at once, but for those that were stopped by an operator
   bool adopt_only = false;      ///< what an earlier agent left running is taken over, nothing else is started
   std::vector<std::string> adopt_only_of;  ///< the same for these backends
-  bool replace = false;         ///< take over from the agent that runs now
+  bool replace = false;                    ///< take over from the agent that runs now
   std::optional<int> ready_fd;  ///< write one byte here when commands are taken, then work in the background
 };
 

@@ -13,7 +13,7 @@
 #include "agent/commands/stack_command.h"
 #include "agent/config/config.h"
 #include "agent/evidence/capture.h"
-#include "probes/postgres_settings.h"
+#include "probes/database/postgres_settings.h"
 
 extern char** environ;
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "agent/os/clock.h"
-#include "agent/os/event_loop.h"
+#include "agent/os/loop_stats.h"
 #include "exporters/histogram.h"
 
 /// The one picture of the agent that every exporter renders: a plain, immutable value. The agent fills it;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/os/clock.h"
-#include "agent/os/secret.h"
+#include "agent/text/secret.h"
 
 namespace codex {
 

@@ -19,13 +19,13 @@ bool is_numeric(const std::string& host) {
          ::inet_pton(AF_INET6, without_zone.c_str(), &address) == 1;
 }
 
-Trouble trouble_of_lookup(int code) {
+Finding trouble_of_lookup(int code) {
   const int error = errno;
   if (code == EAI_MEMORY) return {Outcome::kUnknown, Reason::kInternal, "out of memory"};
   if (code == EAI_SYSTEM) {
-    auto trouble = trouble_of(error);
-    if (trouble.outcome == Outcome::kFailure) trouble.reason = Reason::kResolve;
-    return trouble;
+    auto finding = judge_errno(error);
+    if (finding.outcome == Outcome::kFailure) finding.reason = Reason::kResolve;
+    return finding;
   }
   // Without descriptors neither /etc/hosts nor a name server can be read, and it says "unknown" all the same.
   if (auto shortage = own_shortage()) return *std::move(shortage);
@@ -64,7 +64,7 @@ Resolution resolve_host(const std::string& host) {
     }
   }
   if (found.addresses.empty()) {
-    found.trouble = Trouble{Outcome::kFailure, Reason::kResolve, "the name has no address"};
+    found.finding = Finding{Outcome::kFailure, Reason::kResolve, "the name has no address"};
   }
   return found;
 }

@@ -4,15 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "probes/finding.h"
 #include "probes/probe.h"
-#include "probes/trouble.h"
 
 namespace codex {
 
 /// The addresses of a host, numeric, in the order to try them; or why there are none.
 struct Resolution {
   std::vector<std::string> addresses;
-  std::optional<Trouble> trouble;
+  std::optional<Finding> finding;
 };
 
 /// Hosts that need no name service: numeric addresses (brackets allowed), and `localhost`, which is both

@@ -21,25 +21,25 @@ std::string suggest(const CommandContext& context, const std::string& verb) {
   return line + " " + verb;
 }
 
-int report_trouble(const CommandContext& context, ControlClient::Trouble trouble) {
-  using Trouble = ControlClient::Trouble;
+int report_trouble(const CommandContext& context, ControlClient::Finding trouble) {
+  using Finding = ControlClient::Finding;
   switch (trouble) {
-    case Trouble::kNone:
+    case Finding::kNone:
       return kExitOk;
-    case Trouble::kCancelled:
+    case Finding::kCancelled:
       return kExitInterrupted;
-    case Trouble::kNoAgent:
+    case Finding::kNoAgent:
       print_error("no agent runs for " + context.locations.project_directory.string() +
                   "; start one: " + suggest(context, "start"));
       return kExitNoAgent;
-    case Trouble::kDenied:
+    case Finding::kDenied:
       print_error("the agent's socket in " + context.locations.state_directory.string() +
                   " belongs to another user; run this as that user or as root");
       return kExitNoAgent;
-    case Trouble::kNoAnswer:
+    case Finding::kNoAnswer:
       print_error(agent_with_pid(context) + " does not answer; is it stopped, or the machine out of memory?");
       return kExitNoAgent;
-    case Trouble::kBroken:
+    case Finding::kBroken:
       print_error(agent_with_pid(context) + " ended the connection without an answer; try again");
       return kExitNoAgent;
   }

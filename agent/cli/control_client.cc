@@ -6,23 +6,23 @@
 namespace codex {
 namespace {
 
-ControlClient::Trouble trouble_of(DeadlineSocket::Error error) {
+ControlClient::Finding judge_errno(DeadlineSocket::Error error) {
   using Error = DeadlineSocket::Error;
-  using Trouble = ControlClient::Trouble;
+  using Finding = ControlClient::Finding;
   switch (error) {
     case Error::kNoListener:
-      return Trouble::kNoAgent;
+      return Finding::kNoAgent;
     case Error::kDenied:
-      return Trouble::kDenied;
+      return Finding::kDenied;
     case Error::kDeadline:
-      return Trouble::kNoAnswer;
+      return Finding::kNoAnswer;
     case Error::kCancelled:
-      return Trouble::kCancelled;
+      return Finding::kCancelled;
     case Error::kNone:
     case Error::kClosed:
-      return Trouble::kBroken;
+      return Finding::kBroken;
   }
-  return Trouble::kBroken;
+  return Finding::kBroken;
 }
 
 ControlClient::Reply exchange(const std::filesystem::path& path, const std::string& request,
@@ -38,7 +38,7 @@ ControlClient::Reply exchange(const std::filesystem::path& path, const std::stri
     }
   }
   if (reader.state() != ReplyReader::State::kComplete) {
-    reply.trouble = trouble_of(socket.error());
+    reply.trouble = judge_errno(socket.error());
     return reply;
   }
   reply.status = reader.status();

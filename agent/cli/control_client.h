@@ -13,7 +13,7 @@ namespace codex {
 /// the other side does: silent, stopped, dripping, endless.
 class ControlClient {
  public:
-  enum class Trouble {
+  enum class Finding {
     kNone,
     kNoAgent,    ///< nobody listens: no socket, or a stale one
     kDenied,     ///< the socket is another user's
@@ -23,7 +23,7 @@ class ControlClient {
   };
 
   struct Reply {
-    Trouble trouble = Trouble::kNone;
+    Finding trouble = Finding::kNone;
     int status = 0;    ///< HTTP status, if there is no trouble
     std::string body;  ///< at most 16 MiB
   };

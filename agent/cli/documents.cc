@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "agent/os/display_text.h"
+#include "agent/text/display_text.h"
 
 namespace codex {
 namespace {

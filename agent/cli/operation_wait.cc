@@ -18,7 +18,7 @@ std::string poll_path(std::uint64_t operation, std::uint64_t seen) {
 
 WaitResult wait_for_operation(const ControlClient& client, std::uint64_t operation,
                               const WaitOptions& options) {
-  using Trouble = ControlClient::Trouble;
+  using Finding = ControlClient::Finding;
   using End = WaitResult::End;
   WaitResult result;
   int broken = 0;
@@ -36,17 +36,17 @@ WaitResult wait_for_operation(const ControlClient& client, std::uint64_t operati
     const auto reply =
         client.get(poll_path(operation, result.operation.revision), options.poll_deadline, tick);
     switch (reply.trouble) {
-      case Trouble::kCancelled:
+      case Finding::kCancelled:
         return finish(expired() ? End::kTimeLimit : End::kInterrupted);
-      case Trouble::kNoAgent:
-      case Trouble::kDenied:
+      case Finding::kNoAgent:
+      case Finding::kDenied:
         return finish(End::kAgentGone);
-      case Trouble::kNoAnswer:
+      case Finding::kNoAnswer:
         return finish(End::kNoAnswer);
-      case Trouble::kBroken:
+      case Finding::kBroken:
         if (++broken >= kBrokenAnswersAllowed) return finish(End::kBadAnswer);
         continue;
-      case Trouble::kNone:
+      case Finding::kNone:
         break;
     }
     auto news = reply.status == 200 ? parse_operation(reply.body) : std::nullopt;

@@ -26,9 +26,9 @@ struct WaitResult {
     kInterrupted,
     kTimeLimit,
     kHandedOver,  ///< another agent takes over, and is to be asked the same
-    kAgentGone,  ///< nobody listens on the socket any more
-    kNoAnswer,   ///< the agent is there but silent
-    kBadAnswer,  ///< answers, but not as agreed
+    kAgentGone,   ///< nobody listens on the socket any more
+    kNoAnswer,    ///< the agent is there but silent
+    kBadAnswer,   ///< answers, but not as agreed
   };
   End end = End::kDone;
   OperationDocument operation;  ///< the last one seen

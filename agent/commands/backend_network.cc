@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "agent/os/process_table.h"
-#include "agent/supervision/state_file.h"
+#include "agent/record/state_file.h"
 
 namespace codex {
 

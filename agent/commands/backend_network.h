@@ -1,8 +1,8 @@
 #pragma once
 
 #include "agent/config/config.h"
-#include "agent/os/sock_diag.h"
-#include "agent/supervision/tree_identity.h"
+#include "agent/process/tree_identity.h"
+#include "agent/sockets/sock_diag.h"
 
 namespace codex {
 

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/commands/backend_network.h"
-#include "agent/os/display_text.h"
 #include "agent/os/event_loop.h"
 #include "agent/os/process_table.h"
 #include "agent/os/worker.h"
-#include "probes/curl_multi.h"
-#include "probes/make_probe.h"
+#include "agent/text/display_text.h"
+#include "probes/http/curl_multi.h"
+#include "probes/kinds/make_probe.h"
 
 namespace codex {
 

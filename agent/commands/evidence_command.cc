@@ -6,8 +6,8 @@
 
 #include "agent/evidence/incident_store.h"
 #include "agent/evidence/report_text.h"
-#include "agent/os/display_text.h"
 #include "agent/os/files.h"
+#include "agent/text/display_text.h"
 
 namespace codex {
 

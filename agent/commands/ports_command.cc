@@ -6,8 +6,8 @@
 
 #include "agent/commands/backend_network.h"
 #include "agent/commands/check_command.h"
-#include "agent/os/display_text.h"
 #include "agent/os/process_table.h"
+#include "agent/text/display_text.h"
 
 namespace codex {
 

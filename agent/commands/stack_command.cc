@@ -8,7 +8,7 @@
 #include "agent/commands/check_command.h"
 #include "agent/evidence/js_stack_document.h"
 #include "agent/os/process_table.h"
-#include "agent/supervision/describe.h"
+#include "probes/js_stack/js_frames.h"
 
 namespace codex {
 
@@ -44,7 +44,8 @@ int stack_command(const Config& config, const std::vector<std::string>& names, b
   for (const auto* backend : backends) {
     const auto server = server_of(config, *backend);
     const JsStack stack = server ? read_js_stack(*server) : JsStack{};
-    const std::string trouble = config.redactor.safe(server ? trouble_of(stack) : "no process of it listens");
+    const std::string trouble =
+        config.redactor.safe(server ? judge_errno(stack) : "no process of it listens");
     if (!trouble.empty()) code = 1;
     if (json) {
       Json entry{{"backend", backend->name}, {"pid", server ? Json(*server) : Json(nullptr)}};

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "agent/config/values.h"
-#include "agent/os/redactor.h"
+#include "agent/config_files/values.h"
+#include "agent/text/redactor.h"
 
 namespace codex {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/config/findings.h"
-#include "agent/os/secret.h"
+#include "agent/config_files/diagnostics.h"
+#include "agent/text/secret.h"
 
 /// Ports, host:port and URLs of a configuration. Pure functions; no name is resolved. No error repeats the
 /// text.

@@ -9,7 +9,7 @@
 
 #include "agent/config/addresses.h"
 #include "agent/config/backend_environment.h"
-#include "agent/config/values.h"
+#include "agent/config_files/values.h"
 
 namespace codex {
 
@@ -46,8 +46,8 @@ EventHookConfig load_event_hook(TomlTable& table, LoadContext& context) {
   } else if (program.find('/') != std::string::npos) {
     const std::string path = (hook.directory / program).lexically_normal().string();
     if (::access(path.c_str(), X_OK) != 0) {
-      context.findings.warn("on_event: " + escape_for_display(path, 256) + " cannot be executed: " +
-                            std::strerror(errno) + "; until that changes nobody is told of events");
+      context.diagnostics.warn("on_event: " + escape_for_display(path, 256) + " cannot be executed: " +
+                               std::strerror(errno) + "; until that changes nobody is told of events");
     }
   }
   hook.environment = compose_environment(context.process, Dotenv{}, {});
@@ -61,7 +61,7 @@ std::optional<T> from_environment(const char* name, Parsed<T> (*parser)(std::str
   const auto given = find_setting(context.process, dotenv, name);
   if (!given) return std::nullopt;
   const Parsed<T> parsed = parser(given->value);
-  if (!parsed.value) given->error(name, shown(given->value) + " " + parsed.error, context.findings);
+  if (!parsed.value) given->error(name, shown(given->value) + " " + parsed.error, context.diagnostics);
   return parsed.value;
 }
 

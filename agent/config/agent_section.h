@@ -2,9 +2,9 @@
 
 #include "agent/config/backend_environment.h"
 #include "agent/config/config.h"
-#include "agent/config/dotenv.h"
 #include "agent/config/load_context.h"
-#include "agent/config/toml_reader.h"
+#include "agent/config_files/dotenv.h"
+#include "agent/config_files/toml_reader.h"
 
 namespace codex {
 

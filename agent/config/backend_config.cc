@@ -5,10 +5,10 @@
 #include <system_error>
 
 #include "agent/config/addresses.h"
-#include "agent/config/package_json.h"
 #include "agent/config/probes_config.h"
-#include "agent/config/text_file.h"
-#include "agent/config/values.h"
+#include "agent/config_files/package_json.h"
+#include "agent/config_files/text_file.h"
+#include "agent/config_files/values.h"
 
 namespace codex {
 
@@ -97,12 +97,12 @@ class BackendReader {
     }
     if (!given && type == std::filesystem::file_type::directory) return;  // a Python virtual environment
     if (const std::string why = distrust(path); !why.empty()) {
-      context_.findings.error(shown_as, {}, why);
+      context_.diagnostics.error(shown_as, {}, why);
       return;
     }
-    const auto text = read_text_file(path, shown_as, context_.findings);
+    const auto text = read_text_file(path, shown_as, context_.diagnostics);
     if (!text) return;
-    loaded_.dotenv = parse_dotenv(*text, shown_as, context_.findings);
+    loaded_.dotenv = parse_dotenv(*text, shown_as, context_.diagnostics);
     config_.env_file = path;
   }
 
@@ -122,9 +122,9 @@ class BackendReader {
   }
 
   void default_to_npm() {
-    const std::size_t errors_before = context_.findings.errors.size();
-    const auto package = read_package_json(config_.directory, context_.findings);
-    if (context_.findings.errors.size() > errors_before) return;
+    const std::size_t errors_before = context_.diagnostics.errors.size();
+    const auto package = read_package_json(config_.directory, context_.diagnostics);
+    if (context_.diagnostics.errors.size() > errors_before) return;
     config_.command = default_command(package.value_or(PackageJson{}));
     if (!config_.command.empty()) return;
     const std::string where = escape_for_display((config_.directory / "package.json").string(), 256);
@@ -134,7 +134,7 @@ class BackendReader {
       table_.error_at("", "backend " + quoted_name(config_.name) + " has no command, and " + why +
                               "; add command = [\"node\", \"server.js\"]");
     } else {
-      context_.findings.error(
+      context_.diagnostics.error(
           "", {},
           "what shall run here? " + why + ". Run codex-agent in the backend's directory, or write " +
               "codex-agent.toml with [backend.app] and command = [\"node\", \"server.js\"]");
@@ -154,7 +154,7 @@ class BackendReader {
     if (!override_port) return;
     const Parsed<std::uint16_t> port = parse_port(override_port->value);
     if (!port.value)
-      override_port->error("PORT", shown(override_port->value) + " " + port.error, context_.findings);
+      override_port->error("PORT", shown(override_port->value) + " " + port.error, context_.diagnostics);
     if (port.value) config_.port = *port.value;
   }
 
@@ -274,7 +274,7 @@ class BackendReader {
     const auto number = parse_whole(given->value).value;
     if (number && *number >= 1 && *number <= most) return static_cast<int>(*number);
     given->error(name, shown(given->value) + " is not a whole number from 1 to " + std::to_string(most),
-                 context_.findings);
+                 context_.diagnostics);
     return std::nullopt;
   }
 

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "agent/config/config.h"
-#include "agent/config/dotenv.h"
 #include "agent/config/load_context.h"
-#include "agent/config/toml_reader.h"
+#include "agent/config_files/dotenv.h"
+#include "agent/config_files/toml_reader.h"
 
 namespace codex {
 
@@ -25,7 +25,7 @@ struct LoadedBackend {
   Place port_place;  ///< of `port`, or of the table
 };
 
-/// Reads [backend.NAME]; every key that `table` lacks has its default. Mistakes go to `context.findings`, and
+/// Reads [backend.NAME]; every key that `table` lacks has its default. Mistakes go to `context.diagnostics`, and
 /// then the result is good for further checks only.
 LoadedBackend load_backend(const std::string& name, TomlTable table, LoadContext& context);
 

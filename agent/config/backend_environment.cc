@@ -41,8 +41,8 @@ bool ends_in_secret_word(std::string_view name) {
 
 }  // namespace
 
-void Setting::error(const std::string& name, const std::string& message, Findings& findings) const {
-  findings.error(file, place, place.line == 0 ? message : name + ": " + message);
+void Setting::error(const std::string& name, const std::string& message, Diagnostics& diagnostics) const {
+  diagnostics.error(file, place, place.line == 0 ? message : name + ": " + message);
 }
 
 std::optional<Setting> find_setting(const Environment& process, const Dotenv& dotenv, std::string_view name) {

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "agent/config/dotenv.h"
-#include "agent/config/findings.h"
-#include "agent/os/redactor.h"
+#include "agent/config_files/diagnostics.h"
+#include "agent/config_files/dotenv.h"
+#include "agent/text/redactor.h"
 
 /// The environment as a source of settings, and the block that a backend gets. Pure.
 
@@ -22,7 +22,7 @@ struct Setting {
   Place place;
 
   /// Reports `message` about the variable `name` at its place.
-  void error(const std::string& name, const std::string& message, Findings& findings) const;
+  void error(const std::string& name, const std::string& message, Diagnostics& diagnostics) const;
 };
 
 /// Looks `name` up in the environment, then in `dotenv`. An empty value counts as not set.

@@ -8,39 +8,16 @@
 #include <utility>
 #include <vector>
 
+#include "agent/config/hang_config.h"
+#include "agent/config/restart_config.h"
+#include "agent/config_files/diagnostics.h"
 #include "agent/os/clock.h"
-#include "agent/os/redactor.h"
-#include "agent/os/secret.h"
-#include "probes/hang_class.h"
+#include "agent/text/redactor.h"
+#include "agent/text/secret.h"
+#include "probes/hang/hang_class.h"
 #include "probes/probe_spec.h"
 
 namespace codex {
-
-enum class RestartPolicy { kAlways, kOnFailure, kNever };  ///< systemd.service(5), Restart=
-/// The application ended, nodemon lives: who starts it again.
-enum class WrapperIdleAction { kRestart, kWait };
-/// kContinue: SIGCONT, for the class `stopped` alone.
-enum class HangReaction { kRestart, kReport, kContinue };
-
-/// What differs from the defaults (hang_policy.h) for one class of hangs.
-struct HangRule {
-  std::optional<HangReaction> action;
-  std::optional<Duration> after;  ///< how long a hang must have lasted
-};
-
-struct RestartConfig {
-  RestartPolicy policy = RestartPolicy::kAlways;
-  Duration initial_delay{0};  ///< before the first restart after stable uptime
-  Duration max_delay = std::chrono::seconds(30);
-  double factor = 2;    ///< from the second restart on: 1 s, then times factor
-  int start_limit = 5;  ///< automatic starts ...
-  Duration start_limit_interval = std::chrono::seconds(60);  ///< ... in this time; one more is `failed`
-  Duration stable_after = std::chrono::seconds(10);          ///< uptime that forgets earlier failures
-  Duration retry_interval = std::chrono::minutes(5);         ///< slow retry out of `failed`; 0 = never
-  WrapperIdleAction on_wrapper_idle = WrapperIdleAction::kRestart;
-  /// After a database outage: time to become healthy, then one restart; 0 = off.
-  Duration reconnect_timeout{0};
-};
 
 struct BackendConfig {
   std::string name;                  ///< [a-z0-9][a-z0-9_-]*, label `backend`
@@ -96,16 +73,6 @@ struct Config {
   Redactor redactor;                  ///< knows every secret of this configuration
   std::vector<std::string> warnings;  ///< one line each, safe to show
 };
-
-/// One mistake. line and column are 1-based, 0 if it is not about a place in a file.
-struct ConfigError {
-  std::string file;
-  unsigned line = 0, column = 0;
-  std::string message;  ///< what, why, what to do next; safe to show
-};
-
-/// "codex-agent.toml:12:3: ..." or "PORT: ..."
-std::string to_string(const ConfigError& error);
 
 struct LoadOptions {
   std::filesystem::path project_directory;  ///< -C, default the working directory

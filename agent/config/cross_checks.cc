@@ -13,12 +13,13 @@ using Claims = std::map<std::string, std::string>;  // what -> who
 
 // The file and place of a backend's port; with an overriding PORT or zero configuration it is nowhere in the
 // file.
-void error_at(const Place& place, const std::string& file, const std::string& message, Findings& findings) {
-  findings.error(place.line == 0 ? "" : file, place, message);
+void error_at(const Place& place, const std::string& file, const std::string& message,
+              Diagnostics& diagnostics) {
+  diagnostics.error(place.line == 0 ? "" : file, place, message);
 }
 
 void check_ports(const AgentConfig& agent, Place listen_place, const std::vector<LoadedBackend>& backends,
-                 const std::string& file, Findings& findings) {
+                 const std::string& file, Diagnostics& diagnostics) {
   const auto [lowest, highest] = ephemeral_ports();
   std::map<std::uint16_t, std::string> owners;
   for (const LoadedBackend& backend : backends) {
@@ -30,25 +31,25 @@ void check_ports(const AgentConfig& agent, Place listen_place, const std::vector
       error_at(backend.port_place, file,
                "port " + number + " of backend \"" + backend.config.name + "\" is taken by \"" +
                    owner->second + "\" too; set another port, or port = \"none\" if it does not listen",
-               findings);
+               diagnostics);
     }
     if (port == agent.listen_port) {
       const bool listen_is_default = listen_place.line == 0;
       error_at(listen_is_default ? backend.port_place : listen_place, file,
                "port " + number + " of backend \"" + backend.config.name +
                    "\" is the agent's own (listen in [agent]); change one of them",
-               findings);
+               diagnostics);
     }
     if (port >= lowest && port <= highest) {
-      findings.warn("backend " + backend.config.name + ": port " + number + " lies in the range " +
-                    std::to_string(lowest) + "-" + std::to_string(highest) +
-                    " that the kernel gives to clients; some client may hold it when the backend starts");
+      diagnostics.warn("backend " + backend.config.name + ": port " + number + " lies in the range " +
+                       std::to_string(lowest) + "-" + std::to_string(highest) +
+                       " that the kernel gives to clients; some client may hold it when the backend starts");
     }
   }
 }
 
 void check_files(const AgentConfig& agent, const std::vector<LoadedBackend>& backends,
-                 const std::string& file, Findings& findings) {
+                 const std::string& file, Diagnostics& diagnostics) {
   Claims claims = {{agent.log_file.string(), "the agent's log"}};
   for (const LoadedBackend& backend : backends) {
     const auto claim = [&](const std::filesystem::path& path, const std::string& what) {
@@ -58,7 +59,7 @@ void check_files(const AgentConfig& agent, const std::vector<LoadedBackend>& bac
       error_at(
           backend.place, file,
           who + " and " + holder->second + " are the same file, " + escape_for_display(path.string(), 256),
-          findings);
+          diagnostics);
     };
     claim(backend.config.output_file, "output_file");
     claim(backend.config.pid_file, "pid_file");
@@ -68,12 +69,12 @@ void check_files(const AgentConfig& agent, const std::vector<LoadedBackend>& bac
 }  // namespace
 
 void check_together(const AgentConfig& agent, Place listen_place, const std::vector<LoadedBackend>& backends,
-                    const std::string& config_file, Findings& findings) {
-  check_ports(agent, listen_place, backends, config_file, findings);
-  check_files(agent, backends, config_file, findings);
+                    const std::string& config_file, Diagnostics& diagnostics) {
+  check_ports(agent, listen_place, backends, config_file, diagnostics);
+  check_files(agent, backends, config_file, diagnostics);
   if (!is_loopback(agent.listen_host)) {
-    findings.warn("listen " + join_address(agent.listen_host, agent.listen_port) +
-                  " is not a loopback address: metrics and status become public to that network");
+    diagnostics.warn("listen " + join_address(agent.listen_host, agent.listen_port) +
+                     " is not a loopback address: metrics and status become public to that network");
   }
 }
 

@@ -50,9 +50,9 @@ std::optional<FoundUrl> find_url(const ProbeReading& reading, const std::string&
   const auto from_environment = lookup(kDatabaseVariable);
   if (from_environment && (probe == "database" || !url)) {
     if (url) {
-      reading.context.findings.warn("backend " + reading.backend.name +
-                                    ": DATABASE_URL is set and wins over url in [" + table.name() +
-                                    "]; for another URL use url_env, or a probe of another name");
+      reading.context.diagnostics.warn("backend " + reading.backend.name +
+                                       ": DATABASE_URL is set and wins over url in [" + table.name() +
+                                       "]; for another URL use url_env, or a probe of another name");
     }
     return FoundUrl{*from_environment, kDatabaseVariable, ""};
   }
@@ -85,8 +85,8 @@ bool read_database_probe(const ProbeReading& reading, ProbeSpec& spec) {
     if (reading.table.present() && reading.enabled) {
       reading.table.error_at(found->key, source + url.error);
     } else if (reading.enabled) {
-      reading.context.findings.warn("backend " + reading.backend.name + ": " + source + url.error +
-                                    ". There is no database probe");
+      reading.context.diagnostics.warn("backend " + reading.backend.name + ": " + source + url.error +
+                                       ". There is no database probe");
     }
     return false;
   }

@@ -7,7 +7,7 @@
 #include "agent/config/backend_environment.h"
 #include "agent/config/probe_kinds.h"
 #include "agent/config/probes_config.h"
-#include "agent/config/values.h"
+#include "agent/config_files/values.h"
 
 namespace codex {
 

@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "agent/config/backend_environment.h"
-#include "agent/config/findings.h"
-#include "agent/os/redactor.h"
+#include "agent/config_files/diagnostics.h"
+#include "agent/text/redactor.h"
 
 namespace codex {
 
@@ -16,7 +16,7 @@ struct LoadContext {
   std::filesystem::path log_directory;
   bool system_wide = false;  ///< configured in /etc
   bool several = false;      ///< more than one backend: PORT, DATABASE_URL, PID_FILE name none of them
-  Findings& findings;
+  Diagnostics& diagnostics;
   Redactor& redactor;
 };
 

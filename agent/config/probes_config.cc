@@ -4,7 +4,7 @@
 
 #include "agent/config/addresses.h"
 #include "agent/config/probe_kinds.h"
-#include "agent/config/values.h"
+#include "agent/config_files/values.h"
 
 namespace codex {
 

@@ -7,7 +7,7 @@
 
 #include "agent/config/config.h"
 #include "agent/config/load_context.h"
-#include "agent/config/toml_reader.h"
+#include "agent/config_files/toml_reader.h"
 
 namespace codex {
 

@@ -5,8 +5,8 @@
 #include "agent/config/config.h"
 #include "agent/config/probes_config.h"
 #include "agent/config/shown_secrets.h"
-#include "agent/config/toml_writer.h"
-#include "agent/config/values.h"
+#include "agent/config_files/toml_writer.h"
+#include "agent/config_files/values.h"
 
 namespace codex {
 

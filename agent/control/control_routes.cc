@@ -7,7 +7,7 @@
 #include <variant>
 
 #include "agent/os/process_table.h"
-#include "exporters/status_document.h"
+#include "exporters/status/status_document.h"
 
 namespace codex {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "agent/control/operations.h"
-#include "agent/supervision/event_history.h"
-#include "exporters/http_front.h"
+#include "agent/record/event_history.h"
+#include "exporters/http/http_front.h"
 #include "exporters/snapshot.h"
 
 /// The control API: HTTP/1.1 with JSON over the Unix socket STATE_DIRECTORY/control.sock, one request a

@@ -34,8 +34,8 @@ struct Operation {
   std::uint64_t revision = 1;  ///< grows with every change that a waiting client should see
   std::vector<OperationResult> results;
   TimePoint deadline{};
-  std::string story;  ///< what a client was told last, in short
-  TimePoint told{};   ///< when
+  std::string story;         ///< what a client was told last, in short
+  TimePoint told{};          ///< when
   bool handed_over = false;  ///< it gets its answer from the next agent, who has to be asked anew
   [[nodiscard]] bool done() const;
 };

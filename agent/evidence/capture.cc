@@ -22,8 +22,8 @@
 #include "agent/os/check.h"
 #include "agent/os/files.h"
 #include "agent/os/process_table.h"
-#include "agent/os/rfc3339.h"
-#include "probes/postgres_view.h"
+#include "agent/text/rfc3339.h"
+#include "probes/database/postgres_view.h"
 
 namespace codex {
 

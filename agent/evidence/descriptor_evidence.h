@@ -9,7 +9,7 @@
 #include <string>
 
 #include "agent/evidence/socket_evidence.h"
-#include "agent/os/redactor.h"
+#include "agent/text/redactor.h"
 
 namespace codex {
 

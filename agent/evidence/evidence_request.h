@@ -10,7 +10,7 @@
 
 #include "agent/os/clock.h"
 #include "agent/os/proc_files.h"
-#include "agent/os/secret.h"
+#include "agent/text/secret.h"
 
 namespace codex {
 

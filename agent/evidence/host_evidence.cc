@@ -12,9 +12,9 @@
 
 #include "agent/os/files.h"
 #include "agent/os/process_table.h"
-#include "agent/os/rfc3339.h"
 #include "agent/os/unique_fd.h"
-#include "agent/supervision/process_tree.h"
+#include "agent/process/process_tree.h"
+#include "agent/text/rfc3339.h"
 
 namespace codex {
 

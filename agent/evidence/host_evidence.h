@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/os/proc_files.h"
-#include "agent/os/redactor.h"
+#include "agent/text/redactor.h"
 
 namespace codex {
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "agent/os/files.h"
-#include "agent/os/rfc3339.h"
+#include "agent/text/rfc3339.h"
 
 namespace codex {
 

@@ -3,7 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "probes/js_stack.h"
+#include "probes/js_stack/js_stack.h"
 
 namespace codex {
 
@@ -11,7 +11,7 @@ namespace codex {
 nlohmann::ordered_json to_json(const JsStack& stack);
 
 /// Why there is no stack to see, "" if there is one; raw.
-std::string trouble_of(const JsStack& stack);
+std::string judge_errno(const JsStack& stack);
 
 /// The innermost frame that is the application's, "slowQuery (server.js:12)"; the innermost of all if none is;
 /// "" for an empty stack.

@@ -16,9 +16,9 @@
 #include "agent/evidence/libdw.h"
 #include "agent/os/files.h"
 #include "agent/os/unique_fd.h"
-#include "probes/process_directory.h"
-#include "probes/thread_files.h"
-#include "probes/thread_stop.h"
+#include "probes/js_stack/thread_stop.h"
+#include "probes/process/process_directory.h"
+#include "probes/process/thread_files.h"
 
 namespace codex {
 

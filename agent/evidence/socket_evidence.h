@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/os/tcp_sockets.h"
+#include "agent/sockets/tcp_sockets.h"
 
 namespace codex {
 

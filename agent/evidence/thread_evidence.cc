@@ -13,9 +13,9 @@
 #include "agent/os/files.h"
 #include "agent/os/process_table.h"
 #include "agent/os/unique_fd.h"
-#include "probes/process_directory.h"
-#include "probes/syscall_names.h"
-#include "probes/thread_files.h"
+#include "probes/process/process_directory.h"
+#include "probes/process/syscall_names.h"
+#include "probes/process/thread_files.h"
 
 namespace codex {
 

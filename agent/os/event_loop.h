@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "agent/os/clock.h"
+#include "agent/os/loop_stats.h"
 
 struct sd_event;
 
@@ -21,17 +22,6 @@ enum class Priority : int {
   kUrgent = -10,  ///< child exits, commands of an operator
   kNormal = 0,    ///< probes, timers, scrapes
   kLow = 10,      ///< a backend's output
-};
-
-/// What the loop knows of itself; exported as codex_agent_loop_*.
-struct LoopStats {
-  static constexpr std::array<double, 8> kLagBounds = {.001, .005, .01, .05, .1, .5, 1, 5};
-  std::array<std::uint64_t, kLagBounds.size() + 1> lag_counts{};  ///< per bucket, the last is +Inf
-  double lag_sum_seconds = 0;         ///< how late timers fired, against the time they asked for
-  std::uint64_t callback_errors = 0;  ///< exceptions that reached the loop
-  Duration slowest_callback{0};
-  std::string slowest_callback_name;
-  WallTime last_iteration{};
 };
 
 /// The one loop that owns everything (sd-event(3) underneath). All members belong to the thread that

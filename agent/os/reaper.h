@@ -7,16 +7,9 @@
 #include <optional>
 
 #include "agent/os/event_loop.h"
+#include "agent/os/exit_status.h"
 
 namespace codex {
-
-/// How a process ended.
-struct ExitStatus {
-  bool known = true;  ///< false: somebody else reaped it (it was not our child)
-  int code = 0;       ///< exit code; 0 when a signal ended it
-  int signal = 0;     ///< 0 when it exited by itself
-  bool core_dumped = false;
-};
 
 /// Reaps every child of this process, also the orphans that PR_SET_CHILD_SUBREAPER (prctl(2)) sends us, so
 /// that no zombie outlives a loop turn. Loop thread; one per process.

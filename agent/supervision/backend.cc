@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "agent/os/check.h"
+#include "agent/record/log_line.h"
 #include "agent/supervision/describe.h"
-#include "agent/supervision/log_line.h"
 
 namespace codex {
 

@@ -6,32 +6,32 @@
 #include <optional>
 #include <string>
 
+#include "agent/changes/change_watch.h"
 #include "agent/config/config.h"
-#include "agent/os/change_watch.h"
+#include "agent/evidence/evidence_recorder.h"
 #include "agent/os/event_loop.h"
 #include "agent/os/rotating_file.h"
-#include "agent/supervision/backend_record.h"
-#include "agent/supervision/child_output.h"
-#include "agent/supervision/event_history.h"
-#include "agent/supervision/evidence_recorder.h"
-#include "agent/supervision/exit_diagnosis.h"
+#include "agent/output/child_output.h"
+#include "agent/policy/exit_diagnosis.h"
+#include "agent/policy/health.h"
+#include "agent/policy/lifecycle.h"
+#include "agent/policy/memory_guard.h"
+#include "agent/policy/reconnect_guard.h"
+#include "agent/policy/startup.h"
+#include "agent/policy/wrapper_guard.h"
+#include "agent/process/port_watch.h"
+#include "agent/process/process_end_watch.h"
+#include "agent/process/process_tree.h"
+#include "agent/process/resource_sampler.h"
+#include "agent/process/tree_stopper.h"
+#include "agent/record/backend_record.h"
+#include "agent/record/event_history.h"
+#include "agent/record/logger.h"
+#include "agent/record/recent_history.h"
+#include "agent/record/standing_troubles.h"
+#include "agent/record/state_file.h"
 #include "agent/supervision/hang_watch.h"
-#include "agent/supervision/health.h"
-#include "agent/supervision/lifecycle.h"
-#include "agent/supervision/logger.h"
-#include "agent/supervision/memory_guard.h"
-#include "agent/supervision/port_watch.h"
 #include "agent/supervision/prober.h"
-#include "agent/supervision/process_tree.h"
-#include "agent/supervision/recent_history.h"
-#include "agent/supervision/reconnect_watch.h"
-#include "agent/supervision/resource_sampler.h"
-#include "agent/supervision/server_watch.h"
-#include "agent/supervision/standing_troubles.h"
-#include "agent/supervision/startup.h"
-#include "agent/supervision/state_file.h"
-#include "agent/supervision/tree_stopper.h"
-#include "agent/supervision/wrapper_watch.h"
 #include "exporters/snapshot.h"
 
 namespace codex {
@@ -49,7 +49,7 @@ struct BackendServices {
   StateFile& state;
   EvidenceRecorder& evidence;
   std::filesystem::path state_directory;
-  std::filesystem::path log_file;  ///< the agent's own
+  std::filesystem::path log_file;    ///< the agent's own
   const TreeIdentities& identities;  ///< tell this agent's processes from all others, also the next agent
   bool use_cgroup = true;
   std::optional<rlimit> inherited_open_files;  ///< RLIMIT_NOFILE that children get back
@@ -178,10 +178,10 @@ class Backend {
   Prober prober_;
   std::optional<Startup> startup_;
   HealthVerdict health_;
-  WrapperWatch wrapper_;
+  WrapperGuard wrapper_;
   MemoryGuard memory_;
-  ReconnectWatch reconnect_;
-  ServerWatch server_;
+  ReconnectGuard reconnect_;
+  ProcessEndWatch server_;
   HangWatch hang_watch_;
   std::optional<HangVerdict> hang_;  ///< while one is confirmed
   std::optional<HangSnapshot> last_hang_;

@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "agent/evidence/incident_store.h"
+#include "agent/record/log_line.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
-#include "agent/supervision/log_line.h"
-#include "probes/trouble.h"
+#include "probes/finding.h"
 
 /// What a backend makes of the news of its hang watch.
 

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/config/values.h"
+#include "agent/config_files/values.h"
+#include "agent/process/pid_file.h"
+#include "agent/record/log_line.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
-#include "agent/supervision/log_line.h"
-#include "agent/supervision/pid_file.h"
 
 /// How a backend's start and health are followed, and how its changes of state are told.
 

@@ -2,11 +2,11 @@
 #include <csignal>
 #include <utility>
 
-#include "agent/config/values.h"
+#include "agent/config_files/values.h"
 #include "agent/os/kernel_counters.h"
+#include "agent/record/log_line.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
-#include "agent/supervision/log_line.h"
 
 /// Ends that nobody asked for: how they are noticed, told apart and made good.
 

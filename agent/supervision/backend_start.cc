@@ -4,8 +4,8 @@
 
 #include "agent/os/check.h"
 #include "agent/os/kernel_counters.h"
+#include "agent/record/log_line.h"
 #include "agent/supervision/backend.h"
-#include "agent/supervision/log_line.h"
 
 /// How a generation of a backend begins: by a spawn, or as one that an earlier agent left.
 
@@ -80,7 +80,7 @@ void Backend::begin_generation() {
   output_.forget_last_lines();
   wrapper_.begin_generation();
   memory_.begin_generation();
-  reconnect_ = ReconnectWatch(config_.restart.reconnect_timeout);
+  reconnect_ = ReconnectGuard(config_.restart.reconnect_timeout);
   server_.follow(std::nullopt);
   resumed_ready_ = served_ = false;
   if (port_) hang_watch_.watch_start(own_database_port(), config_.start_timeout);

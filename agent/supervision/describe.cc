@@ -67,15 +67,6 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
   return text + ". Its processes were stopped.";
 }
 
-std::string describe_frame(const JsFrame& frame) {
-  std::string text = frame.function.empty() ? "(anonymous)" : frame.function;
-  if (frame.file.empty()) return text;
-  text += " (" + std::filesystem::path(frame.file).filename().string();
-  if (frame.line_is == JsLine::kCurrent) text += ":" + std::to_string(frame.line);
-  if (frame.line_is == JsLine::kFunction) text += ", from line " + std::to_string(frame.line);
-  return text + ")";
-}
-
 std::uint16_t database_port(const ProbeSpec& probe) {
   constexpr std::uint16_t kPostgres = 5432;
   const std::string& target = probe.target;  // holds no secret: "postgresql://127.0.0.1:5433/app"

@@ -6,10 +6,9 @@
 
 #include "agent/config/config.h"
 #include "agent/os/process_table.h"
-#include "agent/supervision/probe_tracker.h"
-#include "agent/supervision/startup.h"
+#include "agent/policy/probe_tracker.h"
+#include "agent/policy/startup.h"
 #include "exporters/snapshot.h"
-#include "probes/js_frames.h"
 
 namespace codex {
 
@@ -22,9 +21,6 @@ std::string describe_startup(const StartupSnapshot& startup);
 std::string describe_start_timeout(const BackendConfig& config, std::optional<StartupPhase> waiting_for,
                                    const std::vector<ProbeTracker>& probes, const std::string& absence,
                                    const std::string& hang);
-
-/// "slowQuery (server.js:12)", "slowQuery (server.js, from line 10)"
-std::string describe_frame(const JsFrame& frame);
 
 /// The TCP port that a database probe asks; PostgreSQL's own without one in the target.
 std::uint16_t database_port(const ProbeSpec& probe);

@@ -10,11 +10,11 @@
 
 #include "agent/os/event_loop.h"
 #include "agent/os/proc_files.h"
-#include "agent/supervision/hang_policy.h"
-#include "probes/hang_detector.h"
-#include "probes/hang_observer.h"
+#include "agent/policy/hang_policy.h"
+#include "probes/hang/hang_detector.h"
+#include "probes/hang/hang_observer.h"
+#include "probes/hang/startup_waits.h"
 #include "probes/probe.h"
-#include "probes/startup_waits.h"
 
 namespace codex {
 

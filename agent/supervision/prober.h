@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "agent/os/event_loop.h"
-#include "agent/supervision/probe_tracker.h"
-#include "probes/make_probe.h"
+#include "agent/policy/probe_tracker.h"
+#include "probes/kinds/make_probe.h"
 
 namespace codex {
 

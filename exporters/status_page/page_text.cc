@@ -9,8 +9,8 @@
 #include <sstream>
 #include <utility>
 
-#include "agent/os/display_text.h"
-#include "agent/os/rfc3339.h"
+#include "agent/text/display_text.h"
+#include "agent/text/rfc3339.h"
 
 namespace codex {
 

@@ -1,7 +1,8 @@
+#include "exporters/status_page/status_page.h"
+
 #include <algorithm>
 #include <utility>
 
-#include "exporters/status_document.h"
 #include "exporters/status_page/assets.h"
 #include "exporters/status_page/backend_html.h"
 #include "exporters/status_page/page_text.h"

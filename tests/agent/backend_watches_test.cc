@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "agent/os/kernel_counters.h"
-#include "agent/supervision/memory_guard.h"
-#include "agent/supervision/reconnect_watch.h"
+#include "agent/policy/memory_guard.h"
+#include "agent/policy/reconnect_guard.h"
 
 namespace codex {
 namespace {
@@ -52,8 +52,8 @@ TEST(MemoryGuard, WithoutALimitIsSilent) {
   EXPECT_FALSE(guard.exceeded(~std::uint64_t{0}, TimePoint{seconds(100)}));
 }
 
-TEST(ReconnectWatch, AsksForOneRestartAfterAnOutage) {
-  ReconnectWatch watch(seconds(10));
+TEST(ReconnectGuard, AsksForOneRestartAfterAnOutage) {
+  ReconnectGuard watch(seconds(10));
   const TimePoint back{seconds(1000)};
   EXPECT_FALSE(watch.due(false, false, back - seconds(100))) << "no outage, none of its business";
   EXPECT_FALSE(watch.due(true, false, back - seconds(50)));
@@ -63,16 +63,16 @@ TEST(ReconnectWatch, AsksForOneRestartAfterAnOutage) {
   EXPECT_FALSE(watch.due(false, false, back + seconds(60)));
 }
 
-TEST(ReconnectWatch, LeavesABackendAloneThatHasReconnected) {
-  ReconnectWatch watch(seconds(10));
+TEST(ReconnectGuard, LeavesABackendAloneThatHasReconnected) {
+  ReconnectGuard watch(seconds(10));
   watch.due(true, false, TimePoint{seconds(1)});
   watch.due(false, false, TimePoint{seconds(2)});
   EXPECT_FALSE(watch.due(false, true, TimePoint{seconds(12)}));
   EXPECT_FALSE(watch.due(false, false, TimePoint{seconds(13)})) << "what fails later has another cause";
 }
 
-TEST(ReconnectWatch, CountsFromTheEndOfTheLastOutage) {
-  ReconnectWatch watch(seconds(10));
+TEST(ReconnectGuard, CountsFromTheEndOfTheLastOutage) {
+  ReconnectGuard watch(seconds(10));
   watch.due(true, false, TimePoint{seconds(1)});
   watch.due(false, false, TimePoint{seconds(2)});
   watch.due(true, false, TimePoint{seconds(8)});
@@ -81,8 +81,8 @@ TEST(ReconnectWatch, CountsFromTheEndOfTheLastOutage) {
   EXPECT_TRUE(watch.due(false, false, TimePoint{seconds(19)}));
 }
 
-TEST(ReconnectWatch, IsOffByDefault) {
-  ReconnectWatch watch(Duration{0});
+TEST(ReconnectGuard, IsOffByDefault) {
+  ReconnectGuard watch(Duration{0});
   watch.due(true, false, TimePoint{seconds(1)});
   EXPECT_FALSE(watch.due(false, false, TimePoint{seconds(1000)}));
 }

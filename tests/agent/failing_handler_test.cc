@@ -2,9 +2,9 @@
 
 #include <stdexcept>
 
-#include "exporters/http_head.h"
-#include "exporters/http_routes.h"
-#include "probes/make_probe.h"
+#include "exporters/http/http_head.h"
+#include "exporters/http/http_routes.h"
+#include "probes/kinds/make_probe.h"
 
 namespace codex {
 namespace {

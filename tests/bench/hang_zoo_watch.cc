@@ -17,12 +17,12 @@
 
 #include "agent/os/event_loop.h"
 #include "agent/os/process_table.h"
-#include "agent/os/redactor.h"
-#include "agent/os/sock_diag.h"
 #include "agent/os/worker.h"
+#include "agent/sockets/sock_diag.h"
 #include "agent/supervision/hang_watch.h"
-#include "probes/curl_multi.h"
-#include "probes/make_probe.h"
+#include "agent/text/redactor.h"
+#include "probes/http/curl_multi.h"
+#include "probes/kinds/make_probe.h"
 #include "tests/support/hang_record.h"
 
 namespace codex {

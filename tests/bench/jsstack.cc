@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "agent/os/check.h"
-#include "probes/js_stack.h"
+#include "probes/js_stack/js_stack.h"
 #include "tests/support/temporary_directory.h"
 
 namespace {

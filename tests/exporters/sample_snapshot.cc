@@ -1,4 +1,4 @@
-#include "sample_snapshot.h"
+#include "tests/exporters/sample_snapshot.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "exporters/exposition.h"
+#include "exporters/prometheus/exposition.h"
 #include "exporters/recent.h"
 #include "exporters/snapshot.h"
 

@@ -3,10 +3,10 @@
 #include <string_view>
 
 #include "agent/config/backend_config.h"
-#include "agent/config/dotenv.h"
-#include "agent/config/text_file.h"
-#include "agent/config/toml_reader.h"
-#include "agent/config/values.h"
+#include "agent/config_files/dotenv.h"
+#include "agent/config_files/text_file.h"
+#include "agent/config_files/toml_reader.h"
+#include "agent/config_files/values.h"
 
 namespace {
 
@@ -16,8 +16,8 @@ void require(bool holds) {
   if (!holds) std::abort();
 }
 
-void require_showable(const Findings& findings) {
-  for (const ConfigError& error : findings.errors) {
+void require_showable(const Diagnostics& diagnostics) {
+  for (const ConfigError& error : diagnostics.errors) {
     require(!error.message.empty() && error.message.find('\n') == std::string::npos);
     require(find_invalid_utf8(error.message) == std::string::npos);
   }
@@ -27,12 +27,13 @@ void require_showable(const Findings& findings) {
 void load_toml(std::string_view text) {
   if (find_invalid_utf8(text) != std::string_view::npos)
     return;  // read_text_file() lets no such text through
-  Findings findings;
-  auto root = TomlTable::parse(text, "codex-agent.toml", findings);
+  Diagnostics diagnostics;
+  auto root = TomlTable::parse(text, "codex-agent.toml", diagnostics);
   if (root) {
     const Environment environment = {{"PATH", "/bin"}};
     Redactor redactor;
-    LoadContext context{environment, "/nonexistent", "/nonexistent/logs", false, false, findings, redactor};
+    LoadContext context{environment, "/nonexistent", "/nonexistent/logs", false, false,
+                        diagnostics, redactor};
     TomlTable backends = root->table("backend");
     for (const std::string& name : backends.keys()) {
       const LoadedBackend loaded = load_backend(name, backends.table(name), context);
@@ -44,14 +45,14 @@ void load_toml(std::string_view text) {
     }
     root->reject_unknown();
   } else {
-    require(findings.errors.size() == 1);
+    require(diagnostics.errors.size() == 1);
   }
-  require_showable(findings);
+  require_showable(diagnostics);
 }
 
 void read_dotenv(std::string_view text) {
-  Findings findings;
-  const Dotenv dotenv = parse_dotenv(text, ".env", findings);
+  Diagnostics diagnostics;
+  const Dotenv dotenv = parse_dotenv(text, ".env", diagnostics);
   for (const auto& [name, entry] : dotenv.entries) {
     require(!name.empty() && name.find('=') == std::string::npos && entry.place.line > 0);
     require(entry.value.size() <= text.size());

@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "exporters/http_front.h"
-#include "exporters/request_reader.h"
+#include "exporters/http/http_front.h"
+#include "exporters/http/request_reader.h"
 
 namespace {
 

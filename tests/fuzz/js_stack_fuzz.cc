@@ -4,11 +4,11 @@
 #include <random>
 #include <span>
 
-#include "probes/elf_symbols.h"
-#include "probes/js_frames.h"
-#include "probes/memory_maps.h"
-#include "probes/thread_stop.h"
-#include "tests/probes/v8_image.h"
+#include "probes/js_stack/elf_symbols.h"
+#include "probes/js_stack/js_frames.h"
+#include "probes/js_stack/memory_maps.h"
+#include "probes/js_stack/thread_stop.h"
+#include "tests/probes/js_stack/v8_image.h"
 
 namespace {
 

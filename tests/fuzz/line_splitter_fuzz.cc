@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/supervision/line_splitter.h"
+#include "agent/output/line_splitter.h"
 
 /// Input: the longest line, the size of the reads, then the stream. The pieces must put together the stream
 /// again, none may be longer than allowed, and the size of the reads must not matter.

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/os/redactor.h"
+#include "agent/text/redactor.h"
 
 /// Input: a secret, a URL and a text, each ended by a newline but the last. No secret may be left in what is
 /// shown, at once or in two parts, and what is shown must be as short and as plain as promised.

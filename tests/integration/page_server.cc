@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "agent/os/check.h"
-#include "exporters/http_front.h"
-#include "exporters/status_document.h"
+#include "exporters/http/http_front.h"
+#include "exporters/status/status_document.h"
+#include "exporters/status_page/status_page.h"
 #include "tests/exporters/sample_snapshot.h"
 
 // The status page of a made-up backend on a port of the kernel's choice, which is printed; until a signal

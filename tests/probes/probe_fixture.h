@@ -9,11 +9,11 @@
 #include <string>
 
 #include "agent/os/event_loop.h"
-#include "agent/os/redactor.h"
-#include "agent/os/sock_diag.h"
 #include "agent/os/worker.h"
-#include "probes/curl_multi.h"
-#include "probes/make_probe.h"
+#include "agent/sockets/sock_diag.h"
+#include "agent/text/redactor.h"
+#include "probes/http/curl_multi.h"
+#include "probes/kinds/make_probe.h"
 
 namespace codex::test {
 

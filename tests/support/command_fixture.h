@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "agent/os/redactor.h"
-#include "agent/supervision/logger.h"
+#include "agent/record/logger.h"
+#include "agent/text/redactor.h"
 #include "tests/support/loop_fixture.h"
 #include "tests/support/temporary_directory.h"
 

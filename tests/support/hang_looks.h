@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "probes/hang_detector.h"
+#include "probes/hang/hang_detector.h"
 
 namespace codex::test {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "probes/hang_observation.h"
+#include "probes/hang/hang_observation.h"
 
 namespace codex {
 

@@ -1,0 +1,79 @@
+#include "agent/policy/health.h"
+
+#include <algorithm>
+
+namespace codex {
+
+namespace {
+
+std::string reason_of(const ProbeTracker& probe) {
+  return probe.spec().name + ": " + std::string(to_string(probe.last_reason()));
+}
+
+bool database_may_be_the_cause(const ProbeTracker& database, const ProbeTracker& liveness) {
+  const auto failures_began = liveness.threshold_began();
+  if (!failures_began || !database.succeeding_since()) return true;
+  const bool known_before = *database.succeeding_since() <= *failures_began;
+  const bool confirmed_since = *database.last_success_began() >= *failures_began;
+  return !(known_before && confirmed_since);
+}
+
+}  // namespace
+
+std::string_view to_string(Health health) {
+  switch (health) {
+    case Health::kHealthy:
+      return "healthy";
+    case Health::kDegraded:
+      return "degraded";
+    case Health::kHung:
+      return "hung";
+  }
+  return "";
+}
+
+HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
+  const ProbeTracker* degrading = nullptr;
+  const ProbeTracker* lifeless = nullptr;
+  bool held = false;
+  for (const auto& probe : probes) {
+    if (!probe.failing() || probe.spec().role == ProbeRole::kStartup) continue;
+    const bool liveness =
+        probe.spec().role == ProbeRole::kLiveness && probe.spec().kind != ProbeKind::kDatabase;
+    if (liveness && lifeless == nullptr) lifeless = &probe;
+    // The database names the cause better than whatever fails because of it.
+    if (degrading == nullptr || probe.spec().kind == ProbeKind::kDatabase) degrading = &probe;
+  }
+  if (degrading == nullptr) return {};
+  if (lifeless != nullptr) {
+    held = !lifeless->threshold_began();
+    for (const auto& probe : probes) {
+      if (probe.spec().kind == ProbeKind::kDatabase && database_may_be_the_cause(probe, *lifeless))
+        held = true;
+    }
+  }
+  HealthVerdict verdict{Health::kDegraded, reason_of(*degrading), degrading->last_detail(), false};
+  if (degrading == lifeless && lifeless->excuse()) {
+    const auto& excuse = *lifeless->excuse();
+    verdict = {Health::kDegraded, excuse.reason, excuse.detail + "; " + verdict.reason, false};
+  }
+  if (lifeless != nullptr && !held) {
+    verdict = {Health::kDegraded, reason_of(*lifeless), lifeless->last_detail(), true};
+  }
+  return verdict;
+}
+
+bool database_fails(const std::vector<ProbeTracker>& probes) {
+  return std::any_of(probes.begin(), probes.end(), [](const ProbeTracker& probe) {
+    return probe.spec().kind == ProbeKind::kDatabase && probe.failing();
+  });
+}
+
+bool others_succeed(const std::vector<ProbeTracker>& probes) {
+  return std::all_of(probes.begin(), probes.end(), [](const ProbeTracker& probe) {
+    return probe.spec().kind == ProbeKind::kDatabase || probe.spec().role == ProbeRole::kStartup ||
+           probe.succeeding();
+  });
+}
+
+}  // namespace codex

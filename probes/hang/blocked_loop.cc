@@ -1,0 +1,147 @@
+#include "probes/hang/blocked_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "probes/process/syscall_names.h"
+
+namespace codex {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration kShortSpan = milliseconds(250);
+constexpr Duration kStarvedSpan = milliseconds(800);
+constexpr double kBusyRatio = 0.3;       // of a CPU: it works, whatever it was doing at the very moment
+constexpr double kStarvedRatio = 0.1;    // of a CPU: it does not really get to run
+constexpr double kCollectorRatio = 0.1;  // of a CPU in other threads
+constexpr double kHeapNearLimit = 0.6;
+constexpr int kCreep = 8;
+constexpr Duration kTick = milliseconds(10);  // of the kernel, in ages of answers
+
+std::string percent(double ratio) {
+  return std::to_string(static_cast<int>(ratio * 100 + 0.5)) + " %";
+}
+
+bool sleeps(const ThreadView& thread) {
+  return thread.state == 'S' || thread.state == 'D';
+}
+
+}  // namespace
+
+void BlockedLoop::reset(bool keep_learned) {
+  clear();
+  before_.reset();
+  queue_before_ = 0;
+  idle_ = in_doubt_ = accepted_lately_ = false;
+  if (keep_learned) return;
+  main_epoll_.reset();
+  accepted_in_.reset();
+}
+
+void BlockedLoop::clear() {
+  clock_ = wall_ = crept_ = silent_ = Duration{0};
+  since_.reset();
+  asked_ = false;
+  cpu_.clear();
+  others_cpu_.clear();
+  votes_.clear();
+}
+
+void BlockedLoop::note_idle(const HangObservation& seen) {
+  const bool in_epoll = seen.main.state == 'S' && seen.main.waits_in == WaitKind::kEpoll;
+  // Which of its loops the main one is shows when it has just accepted: a nested one (execSync) never does.
+  // It may begin right after an accepted connection, but not after two.
+  if (in_epoll && accepted_lately_ && seen.accept_queue == 0U) {
+    if (std::exchange(accepted_in_, seen.main.argument) == seen.main.argument)
+      main_epoll_ = seen.main.argument;
+  }
+  idle_ = in_epoll && main_epoll_ == seen.main.argument;
+  accepted_lately_ = false;
+}
+
+void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
+  using Probe = AcceptProbeView::State;
+  note_idle(seen);
+  const auto& main = seen.main;
+  const bool reads = before_ && main.read_calls != before_->read_calls;
+  const bool writes = before_ && main.write_calls != before_->write_calls;
+  const std::uint64_t cpu = before_ ? main.cpu_nanos - std::min(main.cpu_nanos, before_->cpu_nanos) : 0;
+  before_ = main;
+  in_doubt_ = !idle_ && !reads && !writes;
+
+  const bool accepted = seen.accept_probe.state == Probe::kAccepted;
+  if (accepted) accepted_lately_ = true;
+  const auto queue_now = seen.accept_queue.value_or(0);
+  const bool shrank = queue_now < std::exchange(queue_before_, queue_now);
+  const bool queue = queue_now > 0;
+  const bool pending = queue || seen.accept_probe.state == Probe::kWaiting;
+  const bool dropped = seen.accept_probe.state == Probe::kDropped;
+  if (accepted || shrank || dropped || !pending || (idle_ && !queue) || served_meanwhile(seen))
+    return clear();
+
+  const bool runnable = main.state == 'R';
+  const auto charged = runnable ? std::min<Duration>(Duration(cpu), elapsed) : elapsed;
+  silent_ += charged;
+  if (reads && writes) crept_ += std::exchange(silent_, Duration{0}) / kCreep;
+  clock_ = crept_ + silent_;
+  wall_ += elapsed;
+  if (!since_) since_ = seen.at;
+  cpu_.add(seen.at, main.cpu_nanos);
+  if (seen.process && seen.process->threads_known)
+    others_cpu_.add(seen.at, seen.process->other_threads_cpu_nanos);
+  vote(seen);
+}
+
+bool BlockedLoop::served_meanwhile(const HangObservation& seen) {
+  if (!since_ || !seen.requests) return false;
+  const auto& answer = seen.requests->server.last_answer;
+  const bool taken = seen.requests->taken && asked_;
+  asked_ = true;
+  return taken || (answer && seen.at - *answer > *since_ + kTick);
+}
+
+bool BlockedLoop::collector_works(const HangObservation& seen) const {
+  if (!seen.process || seen.process->heap_limit_bytes == 0) return false;
+  if (static_cast<double>(seen.process->resident_bytes) <
+      kHeapNearLimit * static_cast<double>(seen.process->heap_limit_bytes))
+    return false;
+  return others_cpu_.ratio() > kCollectorRatio;
+}
+
+void BlockedLoop::vote(const HangObservation& seen) {
+  const auto& main = seen.main;
+  const auto process = seen.process.value_or(ProcessView{});
+  const std::string where = describe_wait(main);
+  if (main.state == 't' || process.tracer != 0)
+    return votes_.add(HangClass::kPaused, "traced by pid " + std::to_string(process.tracer));
+  if (main.state == 'T') return votes_.add(HangClass::kStopped, "its threads are stopped (SIGSTOP)");
+  if ((main.state == 'D' && main.waits_in != WaitKind::kChild) || main.wchan == "request_wait_answer")
+    return votes_.add(HangClass::kDiskWait, "uninterruptible in " + where);
+  if (process.debugger_connected && main.waits_in == WaitKind::kFutex)
+    return votes_.add(HangClass::kPaused, "a debugger holds it");
+
+  // While it collects, the thread itself may only wait for its helpers.
+  const bool may_collect = main.state == 'R' || main.waits_in == WaitKind::kFutex;
+  if (may_collect && collector_works(seen))
+    return votes_.add(HangClass::kGc, "its garbage collector works without end, " +
+                                          std::to_string(process.resident_bytes >> 20) + " MiB of " +
+                                          std::to_string(process.heap_limit_bytes >> 20) + " MiB heap");
+  const double ratio = cpu_.ratio(kShortSpan);
+  if (main.state == 'R' || (sleeps(main) && ratio >= kBusyRatio)) {
+    const double longer = cpu_.ratio();
+    if (wall_ >= kStarvedSpan && longer < kStarvedRatio)
+      return votes_.add(HangClass::kStarved, "runnable, but gets " + percent(longer) + " of a CPU");
+    return votes_.add(HangClass::kSpin, "uses " + percent(ratio) + " of a CPU and returns to no event loop");
+  }
+  if (idle_) return votes_.add(HangClass::kHandler, "its event loop is idle, but does not accept");
+  const bool pipe = main.waits_in == WaitKind::kRead && main.wchan.find("pipe") != std::string::npos;
+  const bool nested = main.waits_in == WaitKind::kEpoll || main.waits_in == WaitKind::kPoll || pipe;
+  if (main.waits_in == WaitKind::kChild || (nested && process.children > 0))
+    return votes_.add(HangClass::kSyncChild, "waits for a child process in " + where);
+  if (main.waits_in == WaitKind::kFutex) return votes_.add(HangClass::kFutex, "waits for a lock");
+  votes_.add(HangClass::kBlockedSyscall, "blocked in " + where);
+}
+
+}  // namespace codex

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "probes/hang/cpu_window.h"
+#include "probes/hang/hang_class.h"
+#include "probes/hang/hang_observation.h"
+#include "probes/hang/vote_window.h"
+
+namespace codex {
+
+/// Judges whether the serving thread still turns its event loop. Pure.
+///
+/// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
+/// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
+/// connection gets accepted: neither ours, nor does the queue get shorter. It is CPU-honest: a thread that
+/// could run is charged only the CPU time it got. An overloaded loop may take many seconds for one turn; the
+/// time up to a moment at which the thread both reads and writes, as for an answer, counts for an eighth, and
+/// a connection that was accepted, read from or answered meanwhile ends the block. Being seen asleep in the
+/// main event loop with an empty accept queue ends a block at once.
+class BlockedLoop {
+ public:
+  /// A look took `elapsed` since the one before, as far as it counts.
+  void observe(const HangObservation& seen, Duration elapsed);
+
+  /// A new process, or the host slept: nothing is known. What was learned of the process stays if `keep`.
+  void reset(bool keep_learned);
+
+  [[nodiscard]] Duration clock() const { return clock_; }  ///< 0: not blocked
+  [[nodiscard]] Duration wall() const { return wall_; }    ///< the same with the wall's time
+  [[nodiscard]] std::optional<TimePoint> since() const { return since_; }
+  [[nodiscard]] const VoteWindow& votes() const { return votes_; }
+
+  /// The loop was seen asleep in its main event wait in this look.
+  [[nodiscard]] bool seen_idle() const { return idle_; }
+  /// It reads and writes, but is not seen to accept: the connections can tell whether it serves them.
+  [[nodiscard]] bool seems_busy() const { return crept_ > Duration{0}; }
+  /// Neither idle nor any read or write since the last look: only a connection can tell.
+  [[nodiscard]] bool in_doubt() const { return in_doubt_; }
+
+ private:
+  void note_idle(const HangObservation& seen);
+  void clear();
+  void vote(const HangObservation& seen);
+  bool served_meanwhile(const HangObservation& seen);
+  [[nodiscard]] bool collector_works(const HangObservation& seen) const;
+
+  std::optional<std::uint64_t> main_epoll_;   ///< learned: the loop sleeps here when it has nothing to do
+  std::optional<std::uint64_t> accepted_in_;  ///< where it slept after it had last accepted
+  std::optional<ThreadView> before_;
+  std::uint32_t queue_before_ = 0;
+  bool asked_ = false;  ///< the connections have been looked at in this block
+  bool idle_ = false, in_doubt_ = false, accepted_lately_ = false;
+  Duration crept_{0}, silent_{0};  ///< of the clock: up to the last sign of life, and since
+  Duration clock_{0}, wall_{0};
+  std::optional<TimePoint> since_;
+  static constexpr Duration kCpuSpan = std::chrono::seconds(1);
+  CpuWindow cpu_{kCpuSpan};         ///< of the thread, during the block
+  CpuWindow others_cpu_{kCpuSpan};  ///< of all other threads together
+  VoteWindow votes_;
+};
+
+}  // namespace codex

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/os/clock.h"
+#include "probes/process/process_view.h"
+#include "probes/process/thread_view.h"
+
+namespace codex {
+
+/// Our own connection that asks for nothing: does the event loop accept?
+struct AcceptProbeView {
+  enum class State {
+    kIdle,      ///< none is open
+    kWaiting,   ///< connected, not accepted yet
+    kAccepted,  ///< seen accepted in this look
+    kDropped,   ///< accepted and closed at once, seen in this look
+    kRefused,   ///< could not connect
+    kDeferred,  ///< the kernel keeps it from a server that wants requests only: says nothing of the server
+  };
+  State state = State::kIdle;
+  Duration age{0};  ///< since it connected
+};
+
+/// Connections of one kind that somebody spoke on last and nobody answered.
+struct WaitingSockets {
+  int connections = 0;
+  int waiting = 0;
+  Duration oldest{0};                   ///< how long the oldest has waited; 0 without one
+  std::optional<Duration> last_answer;  ///< since the newest answer on any of them
+};
+
+/// What the kernel's socket table tells about requests: who waits for whom.
+struct RequestView {
+  WaitingSockets server;                   ///< clients that wait for the backend
+  bool taken = false;                      ///< since the last look one was accepted, or read from
+  std::optional<Duration> answered_after;  ///< longest wait that ended with an answer since the last look
+  bool outgoing_known = false;             ///< the following were looked at
+  WaitingSockets database;                 ///< the backend waits for its database
+  WaitingSockets upstream;                 ///< the backend waits for another server
+  std::string upstream_address;            ///< of the oldest, "127.0.0.1:5999"
+  std::string database_address;
+  Duration cost{0};  ///< CPU time of this look: large on hosts with large tables
+};
+
+/// What is known of an active probe of the agent.
+struct ProbeFact {
+  bool known = false;                     ///< configured, and asked at least once
+  int failures = 0;                       ///< in a row, up to now
+  std::optional<Duration> in_flight_for;  ///< an attempt is under way
+  std::optional<Duration> success_began;  ///< since the last successful attempt began
+};
+
+/// While nobody listens yet: whether the tree does anything.
+struct StartupView {
+  Duration since_start{0};
+  Duration time_limit{0};       ///< of a start; 0: none
+  std::uint64_t cpu_ticks = 0;  ///< of the whole tree
+  std::uint64_t io_calls = 0;   ///< of the whole tree
+  std::uint64_t output_bytes = 0;
+  std::string waits_for;  ///< as StartupWaits tells it; "" if nothing can be told
+};
+
+/// Everything the hang detector learns in one look, with the time of the look. Parts that were not looked at
+/// are absent.
+struct HangObservation {
+  TimePoint at{};
+  bool resumed = false;    ///< the host slept since the last look
+  bool observable = true;  ///< the process lives and its files can be read
+  bool listening = true;
+  std::optional<std::uint32_t> accept_queue;
+  ThreadView main;
+  AcceptProbeView accept_probe;
+  std::optional<ProcessView> process;
+  std::optional<RequestView> requests;
+  std::optional<StartupView> startup;
+  ProbeFact http, database;
+};
+
+}  // namespace codex

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/sockets/tcp_sockets.h"
+#include "probes/hang/hang_observation.h"
+
+namespace codex {
+
+/// Tells from the ages of a connection's last bytes who waits for whom: a request that was received and not
+/// answered, a query that was sent and not answered. Pure; feed it one walk after another.
+class RequestWaits {
+ public:
+  /// `server_port`: the backend's. `database_ports`: where its databases listen.
+  RequestWaits(std::uint16_t server_port, std::set<std::uint16_t> database_ports);
+
+  /// `served_ports`: on which its process serves anything: whoever comes there is no upstream.
+  void begin_look(TimePoint now, std::set<std::uint16_t> served_ports = {});
+  /// A connection of the backend's port, or one in `own_inodes` of its process.
+  void see(const TcpSocket& socket, const std::set<std::uint64_t>& own_inodes);
+  /// `outgoing`: the walk covered the outgoing connections, too.
+  RequestView finish_look(bool outgoing);
+
+  /// Ports that databases commonly listen on.
+  static std::set<std::uint16_t> usual_database_ports();
+
+ private:
+  void see_server(const TcpSocket& socket);
+  void see_outgoing(const TcpSocket& socket);
+
+  std::uint16_t server_port_;
+  std::set<std::uint16_t> database_ports_, served_ports_;
+  RequestView view_;
+  TimePoint now_{};
+  /// A connection of the server's. What a request waits before it is accepted is the event loop's matter, not
+  /// a handler's.
+  struct Accepted {
+    TimePoint after;            ///< it was not accepted yet
+    std::uint64_t read_so_far;  ///< bytes that the server has read
+  };
+  std::map<std::uint64_t, Accepted> accepted_, accepted_now_;  ///< by cookie
+  std::optional<TimePoint> looked_at_;
+  std::map<std::uint64_t, Duration> waiting_, waiting_now_;  ///< requests by cookie, before and in this look
+  /// What was received on an outgoing connection. One that was opened between two looks has told no more than
+  /// that somebody greeted it, until more comes.
+  struct Received {
+    std::uint64_t bytes = 0;
+    bool only_greeted = false;
+  };
+  std::map<std::uint64_t, Received> received_, received_now_;
+  bool looked_outside_ = false;
+  std::optional<Duration> database_answer_, upstream_answer_;  ///< as last_answer, greetings left out
+  std::map<std::uint64_t, TimePoint> opening_, opening_now_;   ///< outgoing ones without an answer to SYN
+};
+
+}  // namespace codex

@@ -1,0 +1,175 @@
+#include "agent/policy/health.h"
+
+#include <gtest/gtest.h>
+
+namespace codex {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+ProbeTracker tracker(std::string name, ProbeKind kind, ProbeRole role, int threshold = 3) {
+  ProbeSpec spec;
+  spec.name = std::move(name);
+  spec.kind = kind;
+  spec.role = role;
+  spec.failure_threshold = threshold;
+  return ProbeTracker(spec);
+}
+
+struct Probes {
+  std::vector<ProbeTracker> all{tracker("http", ProbeKind::kHttp, ProbeRole::kLiveness),
+                                tracker("database", ProbeKind::kDatabase, ProbeRole::kReadiness)};
+  TimePoint now{seconds(100)};
+
+  Probes& http(Outcome outcome, int times = 1) { return record(0, outcome, Reason::kStatus, times); }
+  Probes& database(Outcome outcome, int times = 1) { return record(1, outcome, Reason::kRefused, times); }
+  Probes& record(std::size_t index, Outcome outcome, Reason reason, int times) {
+    for (int i = 0; i < times; ++i) {
+      ProbeResult result;
+      result.outcome = outcome;
+      result.reason = outcome == Outcome::kFailure ? reason : Reason::kNone;
+      all[index].record(result, now += seconds(1), {});
+    }
+    return *this;
+  }
+  HealthVerdict judge() const { return judge_health(all); }
+};
+
+TEST(Health, BelowTheThresholdNothingHappens) {
+  Probes probes;
+  probes.database(Outcome::kSuccess).http(Outcome::kFailure, 2);
+  EXPECT_EQ(probes.judge().health, Health::kHealthy);
+  EXPECT_FALSE(probes.judge().restart);
+}
+
+TEST(Health, LivenessAtTheThresholdAsksForARestartWhenTheDatabaseIsKnownToBeWell) {
+  Probes probes;
+  probes.database(Outcome::kSuccess).http(Outcome::kFailure, 3).database(Outcome::kSuccess);
+  EXPECT_TRUE(probes.judge().restart);
+  EXPECT_EQ(probes.judge().reason, "http: status");
+}
+
+TEST(Health, LivenessIsHeldUntilTheDatabaseWasAskedAfterTheFailuresBegan) {
+  Probes probes;
+  probes.database(Outcome::kSuccess).http(Outcome::kFailure, 3);
+  EXPECT_FALSE(probes.judge().restart) << "the last good database answer is older than the failures";
+  EXPECT_EQ(probes.judge().health, Health::kDegraded);
+}
+
+TEST(Health, LivenessIsHeldWhileTheDatabaseFails) {
+  Probes probes;
+  probes.http(Outcome::kFailure, 3).database(Outcome::kFailure, 1);
+  EXPECT_FALSE(probes.judge().restart)
+      << "one failure is below the database's threshold, but it may be the cause";
+  probes.database(Outcome::kFailure, 2).http(Outcome::kFailure, 10);
+  EXPECT_FALSE(probes.judge().restart);
+  EXPECT_EQ(probes.judge().reason, "database: refused");
+}
+
+TEST(Health, WhatIsForgivenDegradesAndLivenessMustReachItsThresholdAnew) {
+  Probes probes;
+  probes.database(Outcome::kSuccess).http(Outcome::kFailure, 5).database(Outcome::kSuccess);
+  probes.all[0].forgive(probes.now + milliseconds(1));
+  EXPECT_FALSE(probes.judge().restart) << "all of these failures are from a hang that is over";
+  EXPECT_EQ(probes.judge().health, Health::kDegraded);
+  probes.http(Outcome::kFailure, 2).database(Outcome::kSuccess);
+  EXPECT_FALSE(probes.judge().restart) << "two new failures are below the threshold of three";
+  probes.http(Outcome::kFailure).database(Outcome::kSuccess);
+  EXPECT_TRUE(probes.judge().restart);
+}
+
+TEST(Health, AnAttemptThatBeganBeforeThePardonCountsNoMoreThanThoseThatEnded) {
+  Probes probes;
+  probes.database(Outcome::kSuccess);
+  probes.all[0].forgive(probes.now + seconds(2));
+  probes.http(Outcome::kFailure, 4).database(Outcome::kSuccess);
+  EXPECT_TRUE(probes.judge().restart) << "three began at two seconds or later";
+  probes.all[0].forgive(probes.now - seconds(2));
+  probes.http(Outcome::kFailure, 2).database(Outcome::kSuccess);
+  EXPECT_FALSE(probes.judge().restart);
+}
+
+TEST(Health, AnOverloadedBackendIsToldAndNeverRestarted) {
+  Probes probes;
+  probes.database(Outcome::kSuccess);
+  for (int i = 0; i < 10; ++i) {
+    probes.record(0, Outcome::kFailure, Reason::kTimeout, 1).database(Outcome::kSuccess);
+    probes.all[0].forgive(probes.now, ProbeTracker::Excuse{"overloaded", "uses 98 % of a CPU"});
+  }
+  EXPECT_EQ(probes.judge().health, Health::kDegraded);
+  EXPECT_EQ(probes.judge().reason, "overloaded");
+  EXPECT_EQ(probes.judge().detail, "uses 98 % of a CPU; http: timeout");
+  EXPECT_FALSE(probes.judge().restart);
+  probes.record(0, Outcome::kFailure, Reason::kTimeout, 3).database(Outcome::kSuccess);
+  EXPECT_EQ(probes.judge().reason, "http: timeout") << "it has time again, and does not answer";
+  EXPECT_TRUE(probes.judge().restart);
+}
+
+TEST(Health, AfterAnOutageLivenessMustReachItsThresholdAnew) {
+  Probes probes;
+  probes.database(Outcome::kFailure, 3).http(Outcome::kFailure, 5).database(Outcome::kSuccess);
+  EXPECT_FALSE(probes.judge().restart) << "all of these failures are from the outage";
+  probes.http(Outcome::kFailure, 2).database(Outcome::kSuccess);
+  EXPECT_FALSE(probes.judge().restart) << "two new failures are below the threshold of three";
+  probes.http(Outcome::kFailure).database(Outcome::kSuccess);
+  EXPECT_TRUE(probes.judge().restart);
+}
+
+TEST(Health, DatabaseFailureDegradesAndRecoversByItself) {
+  Probes probes;
+  probes.http(Outcome::kSuccess).database(Outcome::kFailure, 3);
+  EXPECT_EQ(probes.judge().health, Health::kDegraded);
+  probes.database(Outcome::kSuccess);
+  EXPECT_EQ(probes.judge().health, Health::kHealthy);
+}
+
+TEST(Health, UnknownOutcomesNeverCount) {
+  Probes probes;
+  probes.database(Outcome::kSuccess).http(Outcome::kUnknown, 50).database(Outcome::kUnknown, 50);
+  EXPECT_EQ(probes.judge().health, Health::kHealthy);
+  EXPECT_EQ(probes.all[0].snapshot().attempts, 0U);
+}
+
+TEST(ProbeTracker, FailuresByReasonNeverExceedAttempts) {
+  Probes probes;
+  probes.http(Outcome::kFailure, 4).http(Outcome::kSuccess, 3).http(Outcome::kUnknown, 2);
+  const auto snapshot = probes.all[0].snapshot();
+  std::uint64_t failures = 0;
+  for (const auto& [reason, count] : snapshot.failures) failures += count;
+  EXPECT_EQ(snapshot.attempts, 7U);
+  EXPECT_EQ(failures, 4U);
+  EXPECT_EQ(snapshot.failures.size(), std::size(kFailureReasons));
+  EXPECT_EQ(snapshot.failures.at("status"), 4U);
+}
+
+TEST(ProbeTracker, SuccessThresholdHoldsTheVerdictUntilEnoughSuccesses) {
+  ProbeSpec spec;
+  spec.name = "ready";
+  spec.failure_threshold = 1;
+  spec.success_threshold = 2;
+  ProbeTracker probe(spec);
+  ProbeResult bad, good;
+  bad.outcome = Outcome::kFailure;
+  bad.reason = Reason::kTimeout;
+  good.outcome = Outcome::kSuccess;
+  probe.record(bad, TimePoint{}, {});
+  EXPECT_TRUE(probe.failing());
+  probe.record(good, TimePoint{}, {});
+  EXPECT_TRUE(probe.failing());
+  probe.record(good, TimePoint{}, {});
+  EXPECT_FALSE(probe.failing());
+}
+
+TEST(ProbeTracker, ANewGenerationForgetsTheVerdictAndKeepsTheCounters) {
+  Probes probes;
+  probes.http(Outcome::kFailure, 3);
+  EXPECT_TRUE(probes.all[0].failing());
+  probes.all[0].begin_generation();
+  EXPECT_FALSE(probes.all[0].failing());
+  EXPECT_EQ(probes.all[0].snapshot().attempts, 3U);
+  EXPECT_EQ(probes.all[0].snapshot().consecutive_failures, 0);
+}
+
+}  // namespace
+}  // namespace codex
