@@ -1,4 +1,5 @@
-"""What the agent exports, read from the table in README.md, which tests/exporters compares with the code."""
+"""What the agent exports, read from the table in exporters/docs/metrics.md, which tests/exporters compares with
+the code."""
 
 import dataclasses
 import pathlib
@@ -26,8 +27,9 @@ class Family:
 
 def read_catalogue():
     """Families by their name in the text format: counters with their `_total`."""
-    rows = _ROW.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))
-    assert rows, "README.md has no table of metrics"
+    document = REPOSITORY / "exporters" / "docs" / "metrics.md"
+    rows = _ROW.findall(document.read_text(encoding="utf-8"))
+    assert rows, f"{document} has no table of metrics"
     return {name: Family(name, kind, frozenset(re.findall("`([a-z]+)`", labels))) for name, kind, labels in rows}
 
 

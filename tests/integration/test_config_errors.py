@@ -86,9 +86,10 @@ def test_a_good_configuration_is_shown_completely_and_loads_again(agent, make_ag
     assert copy["backends"][0]["probes"] == document["backends"][0]["probes"]
 
 
-def test_the_example_of_the_readme_is_valid(agent):
-    readme = Path(__file__).resolve().parents[2] / "README.md"
-    example = readme.read_text().split("```toml\n")[1].split("```")[0]
+@pytest.mark.parametrize("document", ["README.md", "agent/docs/configuration.md"])
+def test_the_example_of_a_document_is_valid(agent, document):
+    text = (Path(__file__).resolve().parents[2] / document).read_text()
+    example = text.split("```toml\n")[1].split("```")[0]
     agent.write(example)
     (agent.directory / ".env").write_text("NODE_ENV=development\n")
     assert "1 backend" in agent.run("config", "check", expect=0).stdout

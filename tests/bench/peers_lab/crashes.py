@@ -47,7 +47,7 @@ def crash_loop(ground, peers, quick):
         table.row(peer.name, len(entered), ", ".join(f"{gap:.3f}" for gap in gaps[:5]), in_use, f"{cpu:.3f}",
                   shorten(said, 90))
         if peer is CodexAgent:
-            # The delays of README's `restart.*`, with their 10 % jitter.
+            # The default delays of `restart.*`, with their 10 % jitter.
             waited = all(gap >= delay * 0.9 for gap, delay in zip(gaps, (0, 1, 2, 4, 8)))
             told = said.startswith(("failed (exit 3)", "backoff (exit 3)"))
             table.promise("at most 1 + 5 starts with growing gaps, no EADDRINUSE, says failed or backoff (exit 3)",

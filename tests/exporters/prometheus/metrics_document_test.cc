@@ -30,18 +30,18 @@ std::string row_of(const MetricDefinition& metric) {
          " | " + std::string(metric.help) + " |";
 }
 
-TEST(Readme, ListsEveryMetricAsTheCodeDefinesItAndNoOther) {
-  std::ifstream file(CODEX_SOURCE_DIR "/README.md");
+TEST(MetricsDocument, ListsEveryMetricAsTheCodeDefinesItAndNoOther) {
+  std::ifstream file(CODEX_SOURCE_DIR "/exporters/docs/metrics.md");
   std::string line;
   std::size_t rows = 0;
-  std::stringstream readme;
+  std::stringstream document;
   while (std::getline(file, line)) {
-    readme << line << '\n';
+    document << line << '\n';
     if (line.starts_with("| `codex_agent_") || line.starts_with("| `process_")) ++rows;
   }
   for (const auto& metric : metric_catalogue()) {
-    EXPECT_NE(readme.str().find(row_of(metric)), std::string::npos)
-        << "missing in README.md: " << row_of(metric);
+    EXPECT_NE(document.str().find(row_of(metric)), std::string::npos)
+        << "missing in exporters/docs/metrics.md: " << row_of(metric);
   }
   EXPECT_EQ(rows, metric_catalogue().size());
 }
