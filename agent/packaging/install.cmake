@@ -10,6 +10,12 @@ install(FILES ${CODEX_PACKAGING}/completions/codex-agent.zsh
 install(FILES ${CODEX_PACKAGING}/completions/codex-agent.fish
         DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/dashboards/ DESTINATION ${CMAKE_INSTALL_DATADIR}/codex-agent/dashboards
-        PATTERN CMakeLists.txt EXCLUDE)
-install(FILES ${CMAKE_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/codex-agent OPTIONAL)
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/agent/docs DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/codex-agent/agent)
+        PATTERN CMakeLists.txt EXCLUDE PATTERN README.md EXCLUDE PATTERN pictures EXCLUDE)
+# As in the repository: the links between the documents hold.
+include(${CODEX_PACKAGING}/documents.cmake)
+foreach(document ${CODEX_DOCUMENTS})
+  get_filename_component(folder ${document} DIRECTORY)
+  install(FILES ${CMAKE_SOURCE_DIR}/${document} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/codex-agent/${folder})
+endforeach()
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/dashboards/pictures
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/codex-agent/dashboards)

@@ -1,11 +1,17 @@
-# The page's style and script are ordinary files, and its documentation is the README: all are compiled in.
+# The page's style and script are ordinary files, and so are the documents that it answers with: all are compiled in.
 # Sets PAGE_ASSETS_SOURCE, a .cc file to add to the exporters.
+include(${CMAKE_SOURCE_DIR}/agent/packaging/documents.cmake)
 set(PAGE_STYLE_FILE ${CMAKE_CURRENT_LIST_DIR}/page.css)
 set(PAGE_SCRIPT_FILE ${CMAKE_CURRENT_LIST_DIR}/page.js)
-set(PAGE_README_FILE ${CMAKE_SOURCE_DIR}/README.md)
-foreach(asset STYLE SCRIPT README)
+foreach(asset STYLE SCRIPT)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PAGE_${asset}_FILE})
   file(READ ${PAGE_${asset}_FILE} PAGE_${asset})
+endforeach()
+set(PAGE_DOCUMENTS "")
+foreach(document ${CODEX_DOCUMENTS})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${document})
+  file(READ ${CMAKE_SOURCE_DIR}/${document} text)
+  string(APPEND PAGE_DOCUMENTS "      {\"${document}\", R\"ASSET(${text})ASSET\"},\n")
 endforeach()
 string(SHA256 PAGE_VERSION "${PAGE_STYLE}${PAGE_SCRIPT}")
 string(SUBSTRING ${PAGE_VERSION} 0 12 PAGE_VERSION)

@@ -17,6 +17,8 @@ constexpr const char* kPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+constexpr const char* kPlainText = "text/plain; charset=utf-8";
+
 HttpResponse text_response(std::string type, std::string body) {
   HttpResponse response;
   response.content_type = std::move(type);
@@ -92,12 +94,16 @@ void add_status_page(HttpRoutes& routes, SnapshotSource source, RecentSource rec
   routes.get("/", [source = std::move(source), recent = std::move(recent)](const HttpRequest&) {
     return text_response("text/html; charset=utf-8", render_page(*source(), recent()));
   });
-  const auto fixed = [&routes](const char* pattern, const char* type, std::string_view text) {
-    routes.get(pattern, [type, text](const HttpRequest&) { return text_response(type, std::string(text)); });
+  const auto fixed = [&routes](std::string pattern, const char* type, std::string_view text) {
+    routes.get(std::move(pattern),
+               [type, text](const HttpRequest&) { return text_response(type, std::string(text)); });
   };
   fixed("/status.css", "text/css; charset=utf-8", page_style());
   fixed("/status.js", "text/javascript; charset=utf-8", page_script());
-  fixed("/docs", "text/plain; charset=utf-8", readme());
+  for (const PageDocument& document : page_documents()) {
+    if (document.path == "README.md") fixed("/docs", kPlainText, document.text);
+    fixed("/docs/" + std::string(document.path), kPlainText, document.text);
+  }
 }
 
 }  // namespace codex

@@ -330,7 +330,7 @@ def test_the_past_survives_the_agent(browser, application):
 def test_the_page_is_read_only(agent):
     agent.configure(PYTHON_BACKEND)
     agent.start()
-    for path in ("/", "/status.js", "/status.css", "/docs", "/api/v1/history"):
+    for path in ("/", "/status.js", "/status.css", "/docs", "/docs/agent/docs/hangs.md", "/api/v1/history"):
         assert agent.http(path)[0] == 200
         assert agent.http(path, method="HEAD")[0] == 200
         for method in ("POST", "PUT", "DELETE"):

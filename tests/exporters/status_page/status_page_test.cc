@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <fstream>
+#include <regex>
+#include <set>
 #include <sstream>
 
 #include "exporters/status_page/status_page.h"
@@ -81,16 +84,48 @@ TEST(StatusPage, RunsNothingThatStandsInItAndLoadsNothingFromElsewhere) {
   }
 }
 
+std::string body_of(const std::string& path) {
+  const std::string response = get(path, sample_snapshot(), sample_recent());
+  EXPECT_THAT(response, HasSubstr("HTTP/1.1 200 OK\r\n")) << path;
+  return response.substr(response.find("\r\n\r\n") + 4);
+}
+
+/// The documents to which `document` has links, by their paths in the repository.
+std::set<std::string> linked_from(const std::string& document) {
+  static const std::regex kLink(R"(\]\(([^):#]+\.md)[)#])");
+  const std::string text = file(document);
+  std::set<std::string> found;
+  for (std::sregex_iterator link(text.begin(), text.end(), kLink), end; link != end; ++link) {
+    const auto folder = std::filesystem::path(document).parent_path();
+    found.insert((folder / (*link)[1].str()).lexically_normal().string());
+  }
+  return found;
+}
+
 TEST(StatusPage, ItsPartsAreTheFilesOfTheSource) {
-  const auto body_of = [](const std::string& path) {
-    const std::string response = get(path, sample_snapshot(), sample_recent());
-    EXPECT_THAT(response, HasSubstr("HTTP/1.1 200 OK\r\n")) << path;
-    return response.substr(response.find("\r\n\r\n") + 4);
-  };
   EXPECT_EQ(body_of("/status.css"), file("exporters/status_page/page.css"));
   EXPECT_EQ(body_of("/status.js"), file("exporters/status_page/page.js"));
   EXPECT_EQ(body_of("/docs"), file("README.md"));
   EXPECT_THAT(get("/statusxjs", sample_snapshot(), sample_recent()), HasSubstr("404"));
+}
+
+TEST(StatusPage, EveryDocumentThatTheReadmeLeadsToIsThere) {
+  std::set<std::string> seen{"README.md"};
+  std::vector<std::string> to_read{"README.md"};
+  while (!to_read.empty()) {
+    const std::string document = to_read.back();
+    to_read.pop_back();
+    EXPECT_EQ(body_of("/docs/" + document), file(document));
+    for (const std::string& next : linked_from(document)) {
+      if (seen.insert(next).second) to_read.push_back(next);
+    }
+  }
+  for (const char* document : {"agent/docs/commands.md", "agent/docs/hangs.md", "exporters/docs/metrics.md",
+                               "dashboards/README.md", "dashboards/runbooks.md"})
+    EXPECT_TRUE(seen.count(document)) << document;
+  for (const char* path :
+       {"/docs/", "/docs/agent/docs", "/docs/agent/docs/../docs/hangs.md", "/docs/agent/main.cc"})
+    EXPECT_THAT(get(path, sample_snapshot(), sample_recent()), HasSubstr("404")) << path;
 }
 
 TEST(StatusPage, EscapesEverythingItDidNotWriteItself) {
