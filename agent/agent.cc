@@ -131,6 +131,7 @@ Agent::Agent(Config config, AgentOptions options)
   metrics_url_ = url_of(config_.agent.listen_host, bound_port(listener.get()));
   const char* cgroup = std::getenv("CODEX_AGENT_CGROUP");
   const BackendServices services{loop_,
+                                 schedule_,
                                  disk_,
                                  resolver_,
                                  walker_,
@@ -299,16 +300,15 @@ void Agent::hand_over() {
   if (handing_over_) return;
   log_.info(LogLine("handover_requested").str());
   handing_over_ = shutting_down_ = true;
-  for (const auto& backend : backends_) backend->release();
+  holding_ = backends_.size();
+  for (const auto& backend : backends_) backend->release([this] { --holding_; });
   operations_.hand_over();
   changed();
   hand_over_.arm_after(kAnswersLeave);
 }
 
 void Agent::finish_hand_over() {
-  const bool released = std::all_of(backends_.begin(), backends_.end(),
-                                    [](const auto& backend) { return backend->released(); });
-  if (released && state_.settled()) return loop_.stop(0);
+  if (holding_ == 0 && state_.settled()) return loop_.stop(0);
   hand_over_.arm_after(milliseconds(5));
 }
 

@@ -62,6 +62,7 @@ class Agent {
   InstanceLock lock_;
   rlimit inherited_open_files_;
   EventLoop loop_;
+  LoopSchedule schedule_{loop_};
   TimePoint started_at_ = Clock::now();
   WallTime config_loaded_at_ = std::chrono::system_clock::now();
   Worker disk_{"disk", 1024};
@@ -85,6 +86,7 @@ class Agent {
   std::shared_ptr<const Snapshot> snapshot_;  ///< nullptr: something has changed since the last one
   bool shutting_down_ = false;                ///< from the command on; nothing may be started any more
   bool handing_over_ = false;                 ///< the backends stay for the next agent
+  std::size_t holding_ = 0;                   ///< backends that still have a use for this agent then
   bool ending_ = false;                       ///< the loop is about to be left
   int exit_code_ = 0;                         ///< of run(), once ending_
   std::uint64_t told_ = 0;                    ///< what waiting clients have been told: revisions and events

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/changes/change_scope.h"
+#include "agent/changes/project_changes.h"
 #include "agent/os/event_loop.h"
 #include "agent/os/worker.h"
 
@@ -19,33 +20,25 @@ namespace codex {
 /// What cannot be watched for want of descriptors is tried again every kAgain, and what changed meanwhile
 /// counts. An empty new directory is no change, a file in it is. Changes that come in a burst are one: it is
 /// told kQuiet after the last of them, kLongest after the first at the latest.
-class ChangeWatch {
+class ChangeWatch : public ProjectChanges {
  public:
   static constexpr std::size_t kMostDirectories = 2000;
   static constexpr Duration kQuiet = std::chrono::milliseconds(200);
   static constexpr Duration kLongest = std::chrono::seconds(1);
   static constexpr Duration kAgain = std::chrono::seconds(1);
 
-  struct Events {
-    std::function<void()> changed;  ///< the watch is stopped; may start() it again or destroy it
-    std::function<void()> limited;  ///< limited() has something to say; may be empty; may stop() or destroy
-  };
-
   /// `root` and `excluded` are absolute. `excluded`: our own files and directories; their rotations are
   /// excluded with them. Everything outlives the watch.
   ChangeWatch(EventLoop& loop, Worker& disk, std::filesystem::path root,
               std::vector<std::filesystem::path> excluded, Events events,
               std::size_t most_directories = kMostDirectories);
-  ~ChangeWatch();
+  ~ChangeWatch() override;
   ChangeWatch(const ChangeWatch&) = delete;
   ChangeWatch& operator=(const ChangeWatch&) = delete;
 
-  /// Watches from now on, until the first change or stop(). Nothing if it does already. Never throws for
-  /// trouble with the disk or the kernel's limits: limited() says it, maybe later.
-  void start();
-
-  /// Forgets everything; `changed` is not called any more. Nothing if it is stopped.
-  void stop();
+  /// Never throws for trouble with the disk or the kernel's limits: limited() says it, maybe later.
+  void start() override;
+  void stop() override;
 
   /// From start() until the first change is told, or stop().
   [[nodiscard]] bool started() const { return session_ != nullptr; }
@@ -53,9 +46,8 @@ class ChangeWatch {
   /// What can be watched is being watched: the walk through the directories is over.
   [[nodiscard]] bool complete() const;
 
-  /// "" or why changes may be missed, raw text for a person: then the caller should also try again by the
-  /// clock. What could be watched is watched nevertheless. Kept until the next start().
-  [[nodiscard]] const std::string& limited() const { return limited_; }
+  /// What could be watched is watched nevertheless.
+  [[nodiscard]] const std::string& limited() const override { return limited_; }
 
  private:
   struct Session;

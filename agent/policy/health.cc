@@ -32,7 +32,7 @@ std::string_view to_string(Health health) {
   return "";
 }
 
-HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
+HealthVerdict judge_probes(const std::vector<ProbeTracker>& probes) {
   const ProbeTracker* degrading = nullptr;
   const ProbeTracker* lifeless = nullptr;
   bool held = false;
@@ -59,6 +59,21 @@ HealthVerdict judge_health(const std::vector<ProbeTracker>& probes) {
   }
   if (lifeless != nullptr && !held) {
     verdict = {Health::kDegraded, reason_of(*lifeless), lifeless->last_detail(), true};
+  }
+  return verdict;
+}
+
+HealthVerdict judge_health(const HealthFacts& facts) {
+  if (facts.hang) {
+    const Health health = facts.hang->helpless ? Health::kDegraded : Health::kHung;
+    return {health, "hang: " + facts.hang->hang_class, facts.hang->detail, false};
+  }
+  if (!facts.idle_wrapper.empty()) return {Health::kDegraded, "wrapper_idle", facts.idle_wrapper, false};
+  HealthVerdict verdict = judge_probes(facts.probes);
+  if (facts.undecided) verdict.restart = false;
+  if (verdict.health == Health::kHealthy && facts.silent_port) {
+    const std::string port = std::to_string(*facts.silent_port);
+    return {Health::kDegraded, "port: refused", "nothing of ours listens on port " + port, false};
   }
   return verdict;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,14 +21,39 @@ struct HealthVerdict {
   bool restart = false;  ///< a liveness probe reached its threshold and nothing else is to blame
 };
 
-/// Judges a running backend by its probes. Pure.
+/// Judges a running backend by its probes alone. Pure.
 ///
 /// A failing database or readiness probe degrades. A failing liveness probe asks for a restart, except while
 /// the database may be the cause: a restart would not bring the database back. It may be the cause unless it
 /// was well before the first of the failures that count, and has been asked and found well since. So after an
 /// outage liveness must reach its threshold anew. Failures that were forgiven degrade, and count for nothing
 /// else.
-HealthVerdict judge_health(const std::vector<ProbeTracker>& probes);
+HealthVerdict judge_probes(const std::vector<ProbeTracker>& probes);
+
+/// A hang that is confirmed.
+struct ConfirmedHang {
+  std::string hang_class, detail;  ///< safe to show
+  bool helpless = false;           ///< a restart would bring nothing back of what it waits for
+};
+
+/// Everything that the health of a running backend is judged by.
+struct HealthFacts {
+  const std::vector<ProbeTracker>& probes;
+  std::string idle_wrapper{};                  ///< "", or that the application has ended below its wrapper
+  bool undecided = false;                      ///< whether it has ended is not yet known
+  std::optional<ConfirmedHang> hang{};         ///< while one is confirmed
+  std::optional<std::uint16_t> silent_port{};  ///< its port, while nobody of ours listens there
+};
+
+/// Judges a running backend. Pure. Who names the cause, the strongest first:
+///
+/// | what is known            | health            | restart                                             |
+/// |--------------------------|-------------------|-----------------------------------------------------|
+/// | a hang                   | hung, or degraded | never: when it is acted upon is the hang policy's    |
+/// | an idle wrapper          | degraded          | never: it was decided when that was found           |
+/// | the probes               | as judge_probes() | as judge_probes(), but not while undecided          |
+/// | nobody listens           | degraded          | never: nodemon may just be reloading                |
+HealthVerdict judge_health(const HealthFacts& facts);
 
 /// A database probe counts as failing.
 bool database_fails(const std::vector<ProbeTracker>& probes);

@@ -156,16 +156,17 @@ bool ProcessTree::adopt(const Adoptable& leftover) {
   return true;
 }
 
+bool ProcessTree::knows(pid_t pid) const {
+  return (leader_ && leader_->pid == pid) ||
+         std::any_of(seen_.begin(), seen_.end(), [&](const ProcessId& id) { return id.pid == pid; });
+}
+
 bool ProcessTree::on_reaped(pid_t pid, const ExitStatus& status) {
   if (leader_ && leader_->pid == pid) {
     leader_gone(status);
     return true;
   }
-  const auto found =
-      std::find_if(seen_.begin(), seen_.end(), [&](const ProcessId& id) { return id.pid == pid; });
-  if (found == seen_.end()) return false;
-  seen_.erase(found);
-  return true;
+  return std::erase_if(seen_, [&](const ProcessId& id) { return id.pid == pid; }) > 0;
 }
 
 void ProcessTree::leader_gone(const ExitStatus& status) {

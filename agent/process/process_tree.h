@@ -56,8 +56,10 @@ class ProcessTree {
   /// then.
   bool adopt(const Adoptable& leftover);
 
-  /// The reaper's report. True if the process was one of this tree (then its resource usage is this tree's
-  /// too).
+  /// A child that has ended was one of this tree: its resource usage is this tree's, too.
+  [[nodiscard]] bool knows(pid_t pid) const;
+
+  /// The reaper's report. True if the process was one of this tree.
   bool on_reaped(pid_t pid, const ExitStatus& status);
 
   /// All live members, parents first. A leader thread that is a zombie while other threads live counts as

@@ -1,11 +1,12 @@
 #include "agent/supervision/backend.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <system_error>
 #include <utility>
 
+#include "agent/changes/change_watch.h"
 #include "agent/os/check.h"
+#include "agent/os/kernel_counters.h"
 #include "agent/record/log_line.h"
 #include "agent/supervision/describe.h"
 
@@ -13,20 +14,9 @@ namespace codex {
 
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
 /// What we write ourselves is no change of the project.
 std::vector<std::filesystem::path> own_files(const BackendConfig& config, const BackendServices& services) {
   return {config.output_file, config.pid_file, services.log_file, services.state_directory};
-}
-
-/// What lives may be of an agent of 0.1.0, or taken over from one.
-TreeIdentity identity_of(const BackendConfig& config, const BackendServices& services) {
-  TreeIdentity identity = services.identities.of(config.name);
-  const auto earlier = services.state.earlier(config.name);
-  identity.guessable = earlier && earlier->guessable;
-  return identity;
 }
 
 std::vector<std::string> names_of(const std::vector<ProbeSpec>& probes) {
@@ -37,236 +27,221 @@ std::vector<std::string> names_of(const std::vector<ProbeSpec>& probes) {
 
 }  // namespace
 
-Backend::Backend(const BackendConfig& config, BackendServices services, std::function<void()> changed)
-    : config_(config),
-      services_(services),
-      changed_(std::move(changed)),
-      recent_(names_of(config.probes)),
-      lifecycle_({config.start_timeout, config.stop_timeout, config.restart},
-                 std::hash<std::string>{}(services.identities.of(config.name).token_prefix())),
-      troubles_(services.log, services.redactor, config.name),
-      tree_(services.loop, identity_of(config, services), services.use_cgroup,
-            {[this] {
-               if (startup_) startup_->set(StartupPhase::kSpawn, true, Clock::now());
-               sample();
-               follow_startup();
-             },
-             [this](const SpawnError& error) { spawn_failed(error); },
-             [this](const ExitStatus& status) { exited(status); }}),
-      stopper_(services.loop, tree_, sock_diag_, config.port,
-               {[this](bool port_free) {
-                  if (port_free) port_seen_free_ = services_.loop.now();
-                  handle({EventType::kTreeEmpty});
-                },
-                [this](const std::string& signal) { record_.stop_signal(signal); }}),
-      output_file_(services.disk, config.output_file, config.output_max_bytes, config.output_keep),
-      output_(services.loop, services.redactor, output_file_, services.state_directory, config.name),
-      sampler_(config.collect_pss),
-      prober_(config.probes,
-              ProbeContext{services.loop, services.resolver, sock_diag_, services.redactor, services.curl,
-                           [this](const Listener& listener) {
-                             return port_ ? port_->holder_of(listener) : ListenerHolder{};
-                           }},
-              {[this](std::size_t index) { probe_asked(index); },
-               [this](std::size_t index) {
-                 probe_answered(index);
-                 note_answer(index);
-                 follow_startup();
-                 follow_health();
-                 follow_awaited();
+Backend::Backend(const BackendConfig& config, const BackendServices& services, std::function<void()> changed)
+    : context_{config, services, std::move(changed), {services.log, services.redactor, config.name}},
+      driver_(
+          {config.start_timeout, config.stop_timeout, config.restart},
+          std::hash<std::string>{}(services.identities.of(config.name).token_prefix()), services.schedule,
+          {.entered = [this](State before) { entered(before); },
+           .carry_out = [this](const Action& action) { carry_out(action); },
+           .leftovers =
+               [this] {
+                 // True also when it cannot be told: to bring down what is not there is soon done.
+                 bool found = true;
+                 context_.troubles.look("processes", context_.services.schedule.now(),
+                                        [&] { found = !tree_.members().empty(); });
+                 return found;
+               },
+           .failed = [this](std::string_view step, const std::exception& error) { step_failed(step, error); },
+           .settled =
+               [this] {
+                 save();
+                 context_.changed();
                }}),
-      memory_(config.memory_limit_bytes),
-      reconnect_(config.restart.reconnect_timeout),
-      server_(services.loop, [this] { look_for_idle_wrapper(); }),
-      hang_watch_(services.loop, HangPolicy(config.hang_action == HangReaction::kRestart, config.hang_rules),
-                  [this] { return tree_.members(); },
-                  {[this](const HangVerdict&) { prober_.ask_http_now(); },
-                   [this](const HangVerdict& verdict) { hang_suspected(verdict); },
-                   [this](const HangVerdict& verdict) { hang_confirmed(verdict); },
-                   [this](const HangVerdict& verdict, const HangPolicy::Decision& decision) {
-                     hang_due(verdict, decision);
-                   },
-                   [this](const HangVerdict& last, Duration lasted) { hang_over(last, lasted); },
-                   {}}),
-      change_(services.loop, services.walker, config.directory, own_files(config, services),
-              {[this] { unblock(); }, [this] { change_limited(); }}),
-      state_timer_(
-          services.loop, "state", [this] { timer(); }, Priority::kUrgent),
-      adopt_timer_(services.loop, "adopt",
-                   [this] { start_attempted(attempt("adopt", [this] { adopt(); })); }),
-      listen_timer_(services.loop, "listen", [this] { follow_startup(); }),
-      sample_timer_(
-          services.loop, "sample", [this] { sample(); }, Priority::kNormal, milliseconds(20)),
-      idle_timer_(services.loop, "idle_wrapper", [this] { look_for_idle_wrapper(); }),
-      await_timer_(services.loop, "await", [this] { follow_awaited(); }) {
-  if (const auto earlier = services_.state.earlier(config_.name)) {
-    generation_ = earlier->generation;
-    told_to_end_ = earlier->stopping;
-    record_.restore(earlier->history);
-    lifecycle_.budget().restore(earlier->budget);
+      story_(config.name, names_of(config.probes), services.schedule, services.log, services.redactor,
+             services.events),
+      tree_(context_.config, context_.services, context_.troubles,
+            {.executed =
+                 [this] {
+                   resources_.look();
+                   startup_.executed();
+                 },
+             .spawn_failed = [this](const SpawnError& error) { process_.spawn_failed(error); },
+             .leader_exited = [this](const ExitStatus& status) { process_.leader_exited(status); },
+             .server_ended = [this] { look_at_application(); },
+             .empty = [this](bool port_free) { process_.tree_empty(port_free); },
+             .signalled = [this](const std::string& signal) { story_.record().stop_signal(signal); }}),
+      process_(config.name, services.state.earlier(config.name), services.schedule, tree_, context_.troubles,
+               story_.record(), services.log,
+               {.begins =
+                    [this] {
+                      startup_.begin(process_.adopted_ready());
+                      health_.begin_generation();
+                      application_.begin_generation();
+                      resources_.begin_generation();
+                      if (tree_.port() != nullptr)
+                        hangs_.watch().watch_start(own_database_port(context_.config),
+                                                   context_.config.start_timeout);
+                    },
+                .begun =
+                    [this] {
+                      story_.tell_problem("");
+                      prober_.begin_generation();
+                      if (process_.adopted()) resources_.look();
+                      if (process_.adopted()) startup_.executed();
+                    },
+                .exited = [this](const ExitStatus& status) { application_.leader_exited(status); },
+                .reported = [this](const Report& what) { report(what); }}),
+      prober_(
+          context_.config.probes,
+          ProbeContext{services.loop, services.resolver, tree_.sock_diag(), services.redactor, services.curl,
+                       [this](const Listener& listener) {
+                         auto* port = tree_.port_watch();
+                         return port != nullptr ? port->holder_of(listener) : ListenerHolder{};
+                       }},
+          {[this](std::size_t index) {
+             const auto asked = HangWatch::asked_of(prober_.trackers()[index].spec());
+             if (asked) hangs_.watch().probe_began(*asked);
+           },
+           [this](std::size_t index) { probe_answered(index); }}),
+      startup_(context_.config, prober_.trackers(), services.schedule, tree_,
+               {.listens = [this] { follow_server(); },
+                .reachable = [this] { prober_.begin_readiness(); },
+                .ready = [this] { driver_.handle({EventType::kReady}); },
+                .followed = [this] { context_.changed(); }}),
+      health_(config.restart),
+      hangs_(
+          context_.config, services.loop, [this] { return tree_.members(); }, services.schedule,
+          driver_.lifecycle(), story_.record(), services.log, services.redactor,
+          {.capture = [this](EvidenceRequest request,
+                             EvidenceRecorder::Done done) { capture(std::move(request), std::move(done)); },
+           .capturing = [this] { return context_.services.evidence.busy(context_.config.name); },
+           .continue_server =
+               [this] {
+                 context_.troubles.look("SIGCONT", context_.services.schedule.now(),
+                                        [this] { tree_.resume_server(); });
+               },
+           .ask_http = [this] { prober_.ask_http_now(); },
+           .changed =
+               [this] {
+                 follow_health();
+                 context_.changed();
+               },
+           .forgive = [this] { prober_.forgive_all(); },
+           .restart = [this](const Report& what) { report(what); }}),
+      application_(context_.config, prober_.trackers(), driver_.lifecycle(), services.schedule, tree_,
+                   story_.record(), services.redactor,
+                   {.ended = [this](const Report& what) { report(what); },
+                    .changed = [this] { follow_health(); },
+                    .look_again = [this] { look_at_application(); },
+                    .forgive = [this] { prober_.forgive_all(); },
+                    .oom_kills = kernel_oom_kills}),
+      resources_(config.memory_limit_bytes, driver_.lifecycle(), services.schedule, tree_, context_.troubles,
+                 services.redactor,
+                 {.looked =
+                      [this](bool used) {
+                        if (used)
+                          story_.note_usage(static_cast<double>(tree_.usage().resident_bytes),
+                                            tree_.cpu_ratio());
+                        look_at_application();
+                        follow_health();
+                        context_.changed();
+                      },
+                  .over_limit = [this](const Report& what) { report(what); }}),
+      awaited_(config.name, config.restart.retry_interval, prober_.trackers(), driver_.lifecycle(),
+               services.schedule, tree_, services.log, services.redactor,
+               [this](ProjectChanges::Events events) {
+                 const auto& own = context_.services;
+                 return std::make_unique<ChangeWatch>(own.loop, own.walker, context_.config.directory,
+                                                      own_files(context_.config, own), std::move(events));
+               },
+               {.ask_database = [this] { prober_.begin_generation(); },
+                .come = [this] { driver_.handle({EventType::kUnblocked}); }}) {
+  if (const auto earlier = services.state.earlier(config.name)) {
+    story_.record().restore(earlier->history);
+    driver_.budget().restore(earlier->budget);
   }
-  if (config_.port) port_.emplace(*config_.port, sock_diag_, tree_, services_.redactor);
-  if (tree_.find_leftovers()) {
-    services_.log.warning(LogLine("leftovers_found")
-                              .kv("backend", config_.name)
-                              .kv("why", "an earlier agent ended without stopping it")
-                              .str());
-    sample_timer_.arm_after(Duration{0});
+  const bool alive = !tree_.members().empty();
+  if (alive) {
+    services.log.warning(LogLine("leftovers_found")
+                             .kv("backend", config.name)
+                             .kv("why", "an earlier agent ended without stopping it")
+                             .str());
+    resources_.look_soon();
   }
-  recall();
+  story_.recall(alive);
 }
 
 void Backend::start() {
-  services_.log.info(LogLine("start_requested").kv("backend", config_.name).str());
-  begin_start(false);
-  commanded_ = true;
-}
-
-void Backend::begin_start(bool resumed) {
+  context_.services.log.info(LogLine("start_requested").kv("backend", name()).str());
   Event event{EventType::kStart};
-  event.resumed = resumed;
-  event.leftovers = may_have_leftovers();
-  event.adoptable = !told_to_end_ && tree_.adoptable();
-  handle(event);
+  event.adoptable = process_.adoptable();
+  driver_.handle(event);
 }
 
 void Backend::stop() {
-  services_.log.info(LogLine("stop_requested").kv("backend", config_.name).str());
-  commanded_ = true;
-  Event event{EventType::kStop};
-  event.leftovers = may_have_leftovers();
-  handle(event);
+  context_.services.log.info(LogLine("stop_requested").kv("backend", name()).str());
+  driver_.handle({EventType::kStop});
 }
 
 void Backend::restart() {
-  services_.log.info(LogLine("restart_requested").kv("backend", config_.name).str());
-  commanded_ = true;
-  Event event{EventType::kRestart, Cause::kRestartCommand};
-  event.leftovers = may_have_leftovers();
-  handle(event);
+  context_.services.log.info(LogLine("restart_requested").kv("backend", name()).str());
+  driver_.handle({EventType::kRestart, Cause::kRestartCommand});
 }
 
 void Backend::resume(bool otherwise, bool spawning) {
-  if (commanded_) return;
-  const auto earlier = services_.state.earlier(config_.name);
+  if (driver_.commanded()) return;
+  const auto earlier = context_.services.state.earlier(name());
   const bool alive = !tree_.members().empty();
   // What lives and of which nothing is known was not stopped by anybody.
   const bool wanted = earlier ? earlier->desired_running : otherwise || alive;
-  if (wanted && (spawning || alive)) begin_start(true);
+  if (wanted && (spawning || alive)) {
+    Event event{EventType::kStart};
+    event.resumed = true;
+    event.adoptable = process_.adoptable();
+    driver_.handle(event);
+  }
   if (!wanted && alive) stop();
-  recent_.entered(record_.state(), "agent_started", services_.loop.now());
+  story_.agent_started();
 }
 
-void Backend::release() {
+void Backend::release(std::function<void()> released) {
   prober_.stop();
-  output_.hand_over([this] { released_ = true; });
+  tree_.hand_over(std::move(released));
 }
 
-void Backend::timer() {
-  Event event{EventType::kTimer};
-  const State state = lifecycle_.state();
-  event.leftovers = (state == State::kBackoff || state == State::kFailed) && may_have_leftovers();
-  handle(event);
-}
-
-bool Backend::on_reaped(pid_t pid, const ExitStatus& status, const rusage& usage) {
-  if (!tree_.on_reaped(pid, status)) return false;
-  sampler_.add_reaped(usage);
-  stopper_.member_gone();
-  return true;
-}
-
-void Backend::handle(Event event) {
-  queue_.push_back(event);
-  if (handling_) return;  // An action's own events wait until the action's step is complete.
-  handling_ = true;
-  while (!queue_.empty()) {
-    const Event next = queue_.front();
-    queue_.pop_front();
-    const State before = lifecycle_.state();
-    const auto actions = lifecycle_.on(next, services_.loop.now());
-    if (lifecycle_.state() != before) attempt("entered", [&] { entered(before); });
-    for (const auto& action : actions) {
-      const bool starts = action.type == ActionType::kSpawn || action.type == ActionType::kAdopt;
-      const auto attempted = attempt("action", [&] { carry_out(action); });
-      if (starts) start_attempted(attempted);
-    }
-  }
-  handling_ = false;
-  save_state();
-  changed_();
-}
-
-/// A look that may fail for a while, and keeps no other from being made.
-bool Backend::look(std::string_view what, const std::function<void()>& step) {
-  return troubles_.look(what, services_.loop.now(), step);
-}
-
-/// False without a port, and when it cannot be looked at: then the last look counts on.
-bool Backend::look_at_port() {
-  return port_ && look("port", [this] { port_->look(); });
-}
-
-/// True also when it cannot be told: to bring down what is not there is soon done.
-bool Backend::may_have_leftovers() {
-  bool found = true;
-  look("processes", [&] { found = !tree_.members().empty(); });
-  return found;
-}
-
-void Backend::save_state() {
-  SavedBackend saved;
-  saved.desired_running = lifecycle_.desired_running();
-  saved.stopping = lifecycle_.state() == State::kStopping;
-  saved.ready = lifecycle_.state() == State::kRunning;
-  saved.guessable = tree_.identity().guessable;
-  saved.generation = generation_;
-  saved.budget = lifecycle_.budget().history();
-  saved.history = record_.history();
-  services_.state.save(config_.name, std::move(saved));
-}
-
-/// One step on its own, so that its failure keeps no other step from being done. Its error is in problem_
-/// then; kShort: for want of descriptors or memory.
-Backend::Attempted Backend::attempt(std::string_view what, const std::function<void()>& step) {
-  try {
-    step();
-    return Attempted::kDone;
-  } catch (const std::exception& e) {
-    problem_ = services_.redactor.safe(e.what());
-    services_.log.error(
-        LogLine("step_failed").kv("backend", config_.name).kv("step", what).kv("error", problem_).str());
-    const auto* error = dynamic_cast<const std::system_error*>(&e);
-    return error != nullptr && is_shortage(error->code().value()) ? Attempted::kShort : Attempted::kFailed;
-  }
+/// An event that a part has found, with its explanation.
+void Backend::report(const Report& report) {
+  if (!report.problem.empty()) story_.tell_problem(report.problem);
+  const auto type = report.event.type;
+  if (type == EventType::kRestart || (type == EventType::kExited && !report.problem.empty())) story_.ill();
+  driver_.handle(report.event);
 }
 
 /// Half a start is a failed one: whatever lives of it is taken down, or there is nothing to take down.
-void Backend::start_attempted(Attempted attempted) {
-  if (attempted == Attempted::kDone) return;
-  problem_ = "Server could not be started: " + problem_;
+void Backend::step_failed(std::string_view step, const std::exception& error) {
+  const std::string problem = context_.services.redactor.safe(error.what());
+  context_.services.log.error(
+      LogLine("step_failed").kv("backend", name()).kv("step", step).kv("error", problem).str());
+  if (step != LifecycleDriver::kStartStep) return story_.tell_problem(problem);
   Event failed{tree_.leader() ? EventType::kExited : EventType::kSpawnFailed, Cause::kCrash};
+  const auto* system_error = dynamic_cast<const std::system_error*>(&error);
   failed.transient = true;
-  failed.shortage = attempted == Attempted::kShort;
-  handle(failed);
+  failed.shortage = system_error != nullptr && is_shortage(system_error->code().value());
+  report({failed, "Server could not be started: " + problem});
 }
 
 void Backend::carry_out(const Action& action) {
   switch (action.type) {
     case ActionType::kSpawn:
-      return spawn();
+      return process_.spawn();
     case ActionType::kAdopt:
-      return adopt();
+      return process_.adopt();
     case ActionType::kStopTree:
       return begin_stop();
-    case ActionType::kKillTree:
-      return kill_tree();
-    case ActionType::kArmTimer:
-      return state_timer_.arm_at(action.at);
-    case ActionType::kDisarmTimer:
-      return state_timer_.disarm();
+    case ActionType::kKillTree: {
+      LogLine line("stop_timeout");
+      line.kv("backend", name()).kv("action", "SIGKILL");
+      const std::string obstacle = tree_.kill();
+      if (!obstacle.empty()) line.kv("obstacle", obstacle);
+      if (!obstacle.empty()) story_.tell_problem(obstacle);
+      return context_.services.log.warning(line.str());
+    }
     case ActionType::kCountRestart:
-      return record_.restarted(action.cause);
+      return story_.record().restarted(action.cause);
+    case ActionType::kArmTimer:
+    case ActionType::kDisarmTimer:
+      return;  // the driver's own
   }
 }
 
@@ -274,27 +249,23 @@ void Backend::carry_out(const Action& action) {
 /// before the first signal goes out. A restart has no such haste; should we die in it, it is a start for the
 /// next agent.
 void Backend::begin_stop() {
-  if (lifecycle_.desired_running()) return stop_tree();
-  save_state();
-  services_.state.when_saved([this] {
-    if (lifecycle_.state() == State::kStopping) stop_tree();
+  if (lifecycle().desired_running()) return tree_.stop();
+  save();
+  context_.services.state.when_saved([this] {
+    if (lifecycle().state() == State::kStopping) tree_.stop();
   });
 }
 
-void Backend::stop_tree() {
-  look_at_port();  // The stopper asks in the network namespace where the tree listens.
-  stopper_.stop(config_.stop_signal);
-}
-
-void Backend::kill_tree() {
-  LogLine line("stop_timeout");
-  line.kv("backend", config_.name).kv("action", "SIGKILL");
-  if (stopper_.killing()) {
-    problem_ = stopper_.obstacle();
-    line.kv("obstacle", problem_);
-  }
-  services_.log.warning(line.str());
-  stopper_.kill();
+void Backend::save() {
+  SavedBackend saved;
+  saved.desired_running = lifecycle().desired_running();
+  saved.stopping = lifecycle().state() == State::kStopping;
+  saved.ready = lifecycle().state() == State::kRunning;
+  saved.guessable = tree_.identity().guessable;
+  saved.generation = process_.generation();
+  saved.budget = lifecycle().budget().history();
+  saved.history = story_.record().history();
+  context_.services.state.save(name(), std::move(saved));
 }
 
 }  // namespace codex

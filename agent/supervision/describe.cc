@@ -77,6 +77,18 @@ std::uint16_t database_port(const ProbeSpec& probe) {
   return port != 0 ? port : kPostgres;
 }
 
+const ProbeSpec* own_database(const BackendConfig& config) {
+  for (const auto& probe : config.probes) {
+    if (probe.kind == ProbeKind::kDatabase && !probe.target.starts_with("sqlite")) return &probe;
+  }
+  return nullptr;
+}
+
+std::optional<std::uint16_t> own_database_port(const BackendConfig& config) {
+  const auto* database = own_database(config);
+  return database != nullptr ? std::optional(database_port(*database)) : std::nullopt;
+}
+
 std::string describe_memory(std::uint64_t limit, std::uint64_t used, std::vector<ProcStat> members,
                             const Redactor& redactor) {
   constexpr std::size_t kNamed = 3;

@@ -22,6 +22,11 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
                                    const std::vector<ProbeTracker>& probes, const std::string& absence,
                                    const std::string& hang);
 
+/// The probe that asks the backend's database server; nullptr without one.
+const ProbeSpec* own_database(const BackendConfig& config);
+/// Where that server listens; nullopt without one.
+std::optional<std::uint16_t> own_database_port(const BackendConfig& config);
+
 /// The TCP port that a database probe asks; PostgreSQL's own without one in the target.
 std::uint16_t database_port(const ProbeSpec& probe);
 

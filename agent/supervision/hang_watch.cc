@@ -88,6 +88,12 @@ void HangWatch::stop() {
   policy_.on_new_process();
 }
 
+std::optional<HangWatch::Asked> HangWatch::asked_of(const ProbeSpec& spec) {
+  if (spec.kind == ProbeKind::kHttp && spec.own_listener) return Asked::kHttp;
+  if (spec.kind == ProbeKind::kDatabase) return Asked::kDatabase;
+  return std::nullopt;
+}
+
 void HangWatch::probe_began(Asked asked) {
   (asked == Asked::kHttp ? http_ : database_).began = loop_.now();
 }
@@ -119,7 +125,6 @@ StartupView HangWatch::look_at_start(TimePoint now) {
   StartupView view;
   view.since_start = now - *started_;
   view.time_limit = start_limit_;
-  view.output_bytes = output_bytes_;
   const auto members = members_();
   for (const auto& member : members) {
     view.cpu_ticks += member.user_ticks + member.system_ticks;

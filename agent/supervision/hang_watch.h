@@ -14,7 +14,8 @@
 #include "probes/hang/hang_detector.h"
 #include "probes/hang/hang_observer.h"
 #include "probes/hang/startup_waits.h"
-#include "probes/probe.h"
+#include "probes/probe_result.h"
+#include "probes/probe_spec.h"
 
 namespace codex {
 
@@ -59,9 +60,10 @@ class HangWatch {
 
   /// Facts from elsewhere, as they come.
   enum class Asked { kHttp, kDatabase };
+  /// What a probe asks, as far as it says something of hangs.
+  static std::optional<Asked> asked_of(const ProbeSpec& spec);
   void probe_began(Asked asked);
   void probe_ended(Asked asked, Outcome outcome);
-  void note_output(std::uint64_t bytes) { output_bytes_ += bytes; }
 
   [[nodiscard]] const HangVerdict& verdict() const { return detector_.verdict(); }
   [[nodiscard]] std::map<HangClass, int> votes() const { return detector_.votes(); }
@@ -70,8 +72,10 @@ class HangWatch {
   [[nodiscard]] std::optional<std::string> overload() const {
     return watching() ? detector_.overload() : std::nullopt;
   }
-  /// What will be done about the present hang, and when its clock shows `patience`.
-  [[nodiscard]] HangPolicy::Decision plan() const { return policy_.plan(detector_.verdict(), loop_.now()); }
+  /// What will be done about a hang, and when its clock shows `patience`.
+  [[nodiscard]] HangPolicy::Decision plan(const HangVerdict& verdict) const {
+    return policy_.plan(verdict, loop_.now());
+  }
   /// CPU time that all looks together took.
   [[nodiscard]] Duration spent() const { return spent_; }
   [[nodiscard]] bool watching() const { return timer_.armed(); }
@@ -107,7 +111,6 @@ class HangWatch {
   TimePoint looked_at_start_{};
   std::unique_ptr<StartupWaits> start_waits_;
   Probing http_, database_;
-  std::uint64_t output_bytes_ = 0;
   Duration spent_{0};
   Duration boot_ahead_{0};  ///< CLOCK_BOOTTIME counts suspends, CLOCK_MONOTONIC does not
   struct Told {

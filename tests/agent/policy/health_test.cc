@@ -33,7 +33,7 @@ struct Probes {
     }
     return *this;
   }
-  HealthVerdict judge() const { return judge_health(all); }
+  HealthVerdict judge() const { return judge_probes(all); }
 };
 
 TEST(Health, BelowTheThresholdNothingHappens) {

@@ -105,7 +105,7 @@ TEST_F(Watched, ALoopIsSuspectedThenLookedAtThenConfirmedAndThatOnceEach) {
   EXPECT_GE(votes_[HangClass::kSpin], 5);
   EXPECT_TRUE(watch_.signals().event_loop);
   EXPECT_TRUE(watch_.signals().accept_queue);
-  const auto plan = watch_.plan();
+  const auto plan = watch_.plan(watch_.verdict());
   EXPECT_EQ(plan.action, HangAction::kRestart);
   EXPECT_EQ(plan.patience, Duration(seconds(5)));
   watch_.stop();

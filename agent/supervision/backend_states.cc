@@ -1,0 +1,161 @@
+#include <utility>
+
+#include "agent/supervision/backend.h"
+#include "agent/supervision/describe.h"
+
+/// What a new state means for a Backend's parts, and how it is told.
+
+namespace codex {
+
+/// Follow-up of a change of state, before its actions are carried out.
+void Backend::entered(State before) {
+  const State state = lifecycle().state();
+  if (before == State::kStarting && state != State::kRunning) start_failed();
+  if (before == State::kStarting || before == State::kRunning) {
+    startup_.end();
+    process_.give_up_adopting();
+    if (state != State::kRunning) {
+      prober_.stop();
+      hangs_.watch().stop();
+    }
+  }
+  health_.forget();
+  if (before == State::kBackoff || before == State::kFailed) {
+    awaited_.end();
+    prober_.stop();
+  }
+  std::string detail = state == State::kStarting ? "" : story_.problem();
+  switch (state) {
+    case State::kRunning:
+      if (!process_.adopted())
+        story_.record().startup_completed(startup_.phases(), to_seconds(startup_.elapsed()));
+      story_.well();
+      startup_.forget();
+      application_.served();
+      process_.ready();
+      if (process_.adopted_ready()) prober_.forgive_all();  // They were asked in a hurry.
+      story_.tell_problem("");
+      prober_.begin_running();
+      detail = summary();
+      break;
+    case State::kFailed:
+      if (lifecycle().cause() == Cause::kStartLimit) {
+        detail += " It was restarted " + std::to_string(context_.config.restart.start_limit) +
+                  " times without success; see codex-agent logs.";
+        story_.tell_problem(detail);
+      }
+      rest();
+      break;
+    case State::kStopped:
+      story_.tell_problem("");
+      story_.record().no_trouble();
+      rest();
+      break;
+    case State::kBackoff:
+      rest();
+      break;
+    case State::kStarting:
+    case State::kStopping:
+      break;
+  }
+  awaited_.begin();
+  publish(to_string(lifecycle().cause()), detail);
+  if (state != State::kRunning) return;
+  hangs_.watch().start_is_over();
+  resources_.look();
+}
+
+/// Nothing runs any more.
+void Backend::rest() {
+  tree_.drain();
+  startup_.forget();
+  process_.ended();
+  resources_.look();
+}
+
+void Backend::start_failed() {
+  auto& record = story_.record();
+  switch (lifecycle().cause()) {
+    case Cause::kPortTaken:
+      return;  // nothing was started
+    case Cause::kExecError:
+      return record.start_failed("exec_error");
+    case Cause::kStopCommand:
+    case Cause::kRestartCommand:
+      return record.start_failed("aborted");
+    case Cause::kStartTimeout:
+      break;
+    default:
+      return record.start_failed("early_exit");
+  }
+  record.start_failed("ready_timeout");
+  story_.ill();
+  const auto hang = hangs_.hang();
+  story_.tell_problem(startup_.describe_timeout(hang ? hang->detail : ""));
+}
+
+/// Tells everybody what is exported as the state, should it be a new one: only this does.
+void Backend::publish(std::string_view reason, const std::string& detail) {
+  const bool ill = lifecycle().state() == State::kRunning && health_.verdict().health != Health::kHealthy;
+  story_.publish(ill ? to_string(health_.verdict().health) : to_string(lifecycle().state()), reason, detail);
+}
+
+std::string Backend::summary() const {
+  switch (lifecycle().state()) {
+    case State::kRunning: {
+      BackendSnapshot recorded;
+      story_.fill(recorded);
+      return process_.adopted() ? "running, taken over from an earlier agent"
+                                : "running, " + describe_startup(recorded.startup);
+    }
+    case State::kStopped:
+      return "stopped";
+    case State::kStarting:
+    case State::kStopping:
+    case State::kBackoff:
+    case State::kFailed:
+      return story_.problem().empty() ? std::string(to_string(lifecycle().state())) : story_.problem();
+  }
+  return {};
+}
+
+std::string Backend::progress() const {
+  const auto phase = startup_.waiting_for();
+  return story_.record().state() + " " + std::string(phase ? to_string(*phase) : "");
+}
+
+BackendSnapshot Backend::snapshot() const {
+  BackendSnapshot snapshot;
+  const BackendConfig& config = context_.config;
+  const Schedule& schedule = context_.services.schedule;
+  const TimePoint now = schedule.now();
+  const HealthVerdict& health = health_.verdict();
+  const bool running = lifecycle().state() == State::kRunning;
+  story_.fill(snapshot);
+  tree_.fill(snapshot);
+  process_.fill(snapshot);
+  if (!running) snapshot.uptime_seconds.reset();
+  startup_.fill(snapshot.startup);
+  hangs_.fill(snapshot);
+  for (const auto& probe : prober_.trackers()) snapshot.probes.push_back(probe.snapshot());
+  snapshot.name = config.name;
+  snapshot.state = story_.record().state();
+  snapshot.health = running ? std::string(to_string(health.health)) : "unknown";
+  snapshot.health_reason = health.reason;
+  snapshot.desired_running = lifecycle().desired_running();
+  snapshot.ready = running && health.health == Health::kHealthy;
+  snapshot.backoff_seconds = to_seconds(lifecycle().backoff_delay());
+  if (const auto next = lifecycle().next_attempt())
+    snapshot.next_attempt = schedule.wall_now() + std::chrono::duration_cast<WallTime::duration>(*next - now);
+  snapshot.awaiting = to_string(lifecycle().awaiting());
+  snapshot.restart_budget = lifecycle().budget().remaining(now);
+  snapshot.restart_limit = config.restart.start_limit;
+  snapshot.restart_interval_seconds = to_seconds(config.restart.start_limit_interval);
+  snapshot.memory_limit_bytes = config.memory_limit_bytes;
+  snapshot.startup_timeout_seconds = to_seconds(config.start_timeout);
+  snapshot.log_file = config.output_file;
+  snapshot.problem = snapshot.ready ? "" : story_.problem();
+  return snapshot;
+}
+
+}  // namespace codex

@@ -1,0 +1,47 @@
+#include "agent/supervision/resource_watch.h"
+
+#include <utility>
+
+#include "agent/supervision/describe.h"
+
+namespace codex {
+
+namespace {
+
+constexpr Duration kPeriod = std::chrono::seconds(1);
+
+}  // namespace
+
+ResourceWatch::ResourceWatch(std::optional<std::uint64_t> limit_bytes, const Lifecycle& lifecycle,
+                             Schedule& schedule, BackendTree& tree, StandingTroubles& troubles,
+                             const Redactor& redactor, Hands hands)
+    : limit_bytes_(limit_bytes),
+      lifecycle_(lifecycle),
+      schedule_(schedule),
+      tree_(tree),
+      troubles_(troubles),
+      redactor_(redactor),
+      hands_(std::move(hands)),
+      memory_(limit_bytes),
+      look_again_(schedule.alarm(
+          "sample", [this] { look(); }, Priority::kNormal, std::chrono::milliseconds(20))) {}
+
+void ResourceWatch::look() {
+  look_again_->arm_at(schedule_.now() + kPeriod);
+  bool alive = true;  // for all that is known
+  const bool sampled = troubles_.look("usage", schedule_.now(), [&] { alive = tree_.sample(); });
+  if (!alive) look_again_->disarm();
+  hands_.looked(alive && sampled);
+  if (alive && sampled) troubles_.look("memory", schedule_.now(), [this] { watch_memory(); });
+}
+
+void ResourceWatch::watch_memory() {
+  if (lifecycle_.state() != State::kRunning) return;
+  const auto& usage = tree_.usage();
+  const std::uint64_t used = usage.proportional_bytes.value_or(usage.resident_bytes);
+  if (!memory_.exceeded(used, schedule_.now())) return;
+  hands_.over_limit({{EventType::kRestart, Cause::kMemoryLimit},
+                     describe_memory(*limit_bytes_, used, tree_.members(), redactor_)});
+}
+
+}  // namespace codex
