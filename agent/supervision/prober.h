@@ -1,26 +1,35 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include "agent/os/event_loop.h"
+#include "agent/policy/probe_schedule.h"
 #include "agent/policy/probe_tracker.h"
-#include "probes/kinds/make_probe.h"
+#include "probes/probe.h"
+#include "probes/probe_context.h"
 
 namespace codex {
 
-/// Asks a backend's probes on schedule and keeps their trackers. A probe never overlaps itself: the next
-/// attempt begins one period after the last one began, or at once when that took longer. Loop thread.
+/// Asks a backend's probes when their schedules say so and keeps their trackers. Loop thread.
 class Prober {
  public:
   /// Both are called with the tracker's index: before an attempt begins, and after it was recorded.
   struct Events {
     std::function<void(std::size_t index)> asked, answered;
   };
+  using Maker = std::function<std::unique_ptr<Probe>(const ProbeSpec& spec)>;
+
+  /// `make` is called once for each of `specs`, now.
+  Prober(EventLoop& loop, const std::vector<ProbeSpec>& specs, const Maker& make, Events events);
+
+  /// With the probes of make_probe().
   Prober(const std::vector<ProbeSpec>& specs, const ProbeContext& context, Events events);
 
-  /// A start begins: verdicts are forgotten, and database probes are asked in quick succession.
+  /// A start begins: attempts under way are given up, verdicts are forgotten, and database probes are asked in
+  /// quick succession.
   void begin_generation();
 
   /// The backend listens: now the other probes can succeed; ask them in quick succession too.
@@ -42,22 +51,19 @@ class Prober {
   [[nodiscard]] const std::vector<ProbeTracker>& trackers() const { return trackers_; }
 
  private:
-  struct Schedule {
+  struct Scheduled {
     std::unique_ptr<Probe> probe;
-    TimePoint began{};
-    bool under_way = false;
-    int quick_attempts = 0;
+    ProbeSchedule schedule;
     Timer timer;  // keep last
   };
   void ask(std::size_t index);
   void finished(std::size_t index, const ProbeResult& result);
-  void restart_schedule(std::size_t index, Duration delay);
+  void reschedule(void (ProbeSchedule::*step)(TimePoint now));
 
   EventLoop& loop_;
   Events events_;
-  bool starting_ = false;
   std::vector<ProbeTracker> trackers_;
-  std::vector<Schedule> schedules_;
+  std::vector<Scheduled> probes_;
 };
 
 }  // namespace codex
