@@ -103,7 +103,7 @@ Agent::Agent(Config config, AgentOptions options)
           [this] { changed(); }, inherited_open_files_),
       evidence_(loop_, evidence_directory(config_.state_directory), identities_.of_commands(),
                 config_.redactor, log_, [this] { changed(); }),
-      operations_(loop_),
+      operations_([this] { return loop_.now(); }),
       sigterm_(loop_, SIGTERM, [this] { shut_down(); }),
       sigint_(loop_, SIGINT, [this] { shut_down(); }),
       resume_(loop_, "resume", [this] { resume(); }),
@@ -146,10 +146,9 @@ Agent::Agent(Config config, AgentOptions options)
                                  identities_,
                                  cgroup == nullptr || std::string(cgroup) != "off",
                                  inherited_open_files_};
-  std::vector<Backend*> all;
   for (const auto& backend : config_.backends) {
     backends_.push_back(std::make_unique<Backend>(backend, services, [this] { changed(); }));
-    all.push_back(backends_.back().get());
+    targets_.emplace_back(*backends_.back());
   }
 
   const SnapshotSource source = [this] { return snapshot(); };
@@ -162,10 +161,10 @@ Agent::Agent(Config config, AgentOptions options)
   };
   add_history_route(public_routes_, source, recent);
   add_status_page(public_routes_, source, recent);
-  add_control_routes(
-      control_routes_,
-      {all, operations_, events_, source, [this] { return shutting_down_; }, [this] { return handing_over_; },
-       [this](const Operation& operation) { end_after(operation.id); }, [this] { hand_over(); }});
+  add_control_routes(control_routes_, {all_targets(), operations_, events_, source,
+                                       [this] { return shutting_down_; }, [this] { return handing_over_; },
+                                       [this](const Operation& operation) { end_after(operation.id); },
+                                       [this] { hand_over(); }});
 
   std::vector<std::string> hosts{"localhost", "127.0.0.1", "::1", config_.agent.listen_host};
   hosts.insert(hosts.end(), config_.agent.allowed_hosts.begin(), config_.agent.allowed_hosts.end());
@@ -282,9 +281,13 @@ void Agent::publish() {
 
 void Agent::shut_down() {
   if (shutdown_operation_) return;
-  std::vector<Backend*> all;
-  for (const auto& backend : backends_) all.push_back(backend.get());
-  end_after(operations_.begin(Command::kShutdown, all).id);
+  end_after(operations_.begin(Command::kShutdown, all_targets()).id);
+}
+
+std::vector<OperationTarget*> Agent::all_targets() {
+  std::vector<OperationTarget*> all;
+  for (auto& target : targets_) all.push_back(&target);
+  return all;
 }
 
 void Agent::end_after(std::uint64_t operation) {

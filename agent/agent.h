@@ -1,10 +1,12 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "agent/backend_target.h"
 #include "agent/config/config.h"
 #include "agent/control/operations.h"
 #include "agent/evidence/evidence_recorder.h"
@@ -46,6 +48,7 @@ class Agent {
   void changed();
   void publish();
   void shut_down();
+  std::vector<OperationTarget*> all_targets();
   void end_after(std::uint64_t operation);
   void hand_over();
   void finish_hand_over();
@@ -79,6 +82,7 @@ class Agent {
   EventHook event_hook_;
   EvidenceRecorder evidence_;
   std::vector<std::unique_ptr<Backend>> backends_;
+  std::deque<BackendTarget> targets_;  ///< the same, for commands
   RepeatedErrors callback_errors_;
   std::vector<Backend*> to_resume_;  ///< of which it could not be told yet what an earlier agent left
   Operations operations_;

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "agent/os/process_table.h"
+#include "agent/text/display_text.h"
 #include "exporters/status/status_document.h"
 
 namespace codex {
@@ -44,17 +45,17 @@ std::uint64_t number(const HttpRequest& request, const char* name) {
 }
 
 /// The backends a request's body names, or the answer that says why it cannot be understood.
-std::variant<std::vector<Backend*>, HttpResponse> named_backends(const HttpRequest& request,
-                                                                 const std::vector<Backend*>& all) {
+std::variant<std::vector<OperationTarget*>, HttpResponse> named_backends(
+    const HttpRequest& request, const std::vector<OperationTarget*>& all) {
   if (request.body.empty()) return all;
   const Json body = Json::parse(request.body, nullptr, false);
   if (!body.is_object()) return error(400, "the body is not a JSON object");
   const auto names = body.value("backends", Json::array());
   if (!names.is_array()) return error(400, "`backends` must be an array of names");
-  std::vector<Backend*> chosen;
+  std::vector<OperationTarget*> chosen;
   for (const auto& name : names) {
     if (!name.is_string()) return error(400, "`backends` must be an array of names");
-    const auto found = std::find_if(all.begin(), all.end(), [&](const Backend* backend) {
+    const auto found = std::find_if(all.begin(), all.end(), [&](const OperationTarget* backend) {
       return backend->name() == name.get<std::string>();
     });
     if (found == all.end()) {
@@ -123,7 +124,8 @@ void add_control_routes(HttpRoutes& routes, ControlContext context) {
       auto backends = command == Command::kShutdown ? decltype(named_backends(request, {}))(shared->backends)
                                                     : named_backends(request, shared->backends);
       if (auto* refusal = std::get_if<HttpResponse>(&backends)) return *refusal;
-      const auto& operation = shared->operations.begin(command, std::get<std::vector<Backend*>>(backends));
+      const auto& operation =
+          shared->operations.begin(command, std::get<std::vector<OperationTarget*>>(backends));
       if (command == Command::kShutdown) shared->shutdown(operation);
       return json_response(202, Json{{"operation", operation.id}});
     });

@@ -46,7 +46,7 @@ namespace codex {
 
 /// What the control API works on; everything outlives the routes.
 struct ControlContext {
-  std::vector<Backend*> backends;
+  std::vector<OperationTarget*> backends;
   Operations& operations;
   EventHistory& events;
   SnapshotSource snapshot;

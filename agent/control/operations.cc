@@ -1,6 +1,7 @@
 #include "agent/control/operations.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace codex {
 
@@ -13,7 +14,7 @@ constexpr Duration kRetell = std::chrono::milliseconds(100);
 
 /// Longest a command may take: a crash loop runs into its start limit, an unkillable process has been
 /// reported by then.
-Duration patience(Command command, const BackendConfig& config) {
+Duration patience(Command command, const LifecycleConfig& config) {
   const Duration stop = config.stop_timeout + seconds(10);
   if (command == Command::kStop || command == Command::kShutdown) return stop;
   return stop + config.start_timeout + config.restart.start_limit_interval +
@@ -26,25 +27,24 @@ struct Verdict {
   std::string message;
 };
 
-Verdict judge_stop(const Backend& backend) {
-  const auto& life = backend.lifecycle();
-  if (life.state() == State::kStopped) return {true, kCommandOk, "stopped"};
-  if (life.desired_running()) return {true, kCommandFailed, "a later start won: " + backend.summary()};
+Verdict judge_stop(const OperationTarget& backend) {
+  if (backend.state() == State::kStopped) return {true, kCommandOk, "stopped"};
+  if (backend.desired_running()) return {true, kCommandFailed, "a later start won: " + backend.summary()};
   return {};
 }
 
-Verdict judge_start(const Backend& backend) {
-  const auto& life = backend.lifecycle();
-  switch (life.state()) {
+Verdict judge_start(const OperationTarget& backend) {
+  switch (backend.state()) {
     case State::kRunning:
       return {true, kCommandOk, backend.summary()};
     case State::kFailed:
-      return {true, life.cause() == Cause::kPortTaken ? kCommandRefused : kCommandFailed, backend.summary()};
+      return {true, backend.cause() == Cause::kPortTaken ? kCommandRefused : kCommandFailed,
+              backend.summary()};
     case State::kStopped:
-      if (life.cause() == Cause::kStopCommand) return {true, kCommandFailed, "a later stop won"};
+      if (backend.cause() == Cause::kStopCommand) return {true, kCommandFailed, "a later stop won"};
       return {true, kCommandFailed, "it ended by itself before it was ready; see codex-agent logs"};
     case State::kStopping:
-      if (life.cause() == Cause::kStopCommand) return {true, kCommandFailed, "a later stop won"};
+      if (backend.cause() == Cause::kStopCommand) return {true, kCommandFailed, "a later stop won"};
       return {};
     case State::kStarting:
     case State::kBackoff:
@@ -74,19 +74,19 @@ bool Operation::done() const {
                      [](const OperationResult& result) { return result.done; });
 }
 
-Operations::Operations(EventLoop& loop) : loop_(loop) {}
+Operations::Operations(std::function<TimePoint()> now) : now_(std::move(now)) {}
 
-const Operation& Operations::begin(Command command, const std::vector<Backend*>& backends) {
+const Operation& Operations::begin(Command command, const std::vector<OperationTarget*>& backends) {
   while (operations_.size() >= kRemembered && operations_.front().done()) operations_.pop_front();
   Operation& operation = operations_.emplace_back();
   operation.id = ++last_id_;
   operation.command = command;
-  operation.deadline = loop_.now();
-  for (Backend* backend : backends) {
-    operation.deadline = std::max(operation.deadline, loop_.now() + patience(command, backend->config()));
+  operation.deadline = now_();
+  for (OperationTarget* backend : backends) {
+    operation.deadline = std::max(operation.deadline, now_() + patience(command, backend->limits()));
   }
-  for (Backend* backend : backends) {
-    const bool was_running = backend->lifecycle().state() == State::kRunning;
+  for (OperationTarget* backend : backends) {
+    const bool was_running = backend->state() == State::kRunning;
     switch (command) {
       case Command::kStart:
         backend->start();
@@ -121,9 +121,9 @@ bool Operations::follow() {
     news = true;
     // A client that waits shows every phase, and a clock that moves, but not more often than an eye can
     // follow.
-    if (story == operation.story && loop_.now() - operation.told < kRetell) continue;
+    if (story == operation.story && now_() - operation.told < kRetell) continue;
     operation.story = std::move(story);
-    operation.told = loop_.now();
+    operation.told = now_();
     ++operation.revision;
     ++revisions_;
   }
@@ -142,7 +142,7 @@ void Operations::hand_over() {
 void Operations::settle(const Operation& operation, OperationResult& result) {
   const bool stop = operation.command == Command::kStop || operation.command == Command::kShutdown;
   Verdict verdict = stop ? judge_stop(*result.backend) : judge_start(*result.backend);
-  if (!verdict.done && loop_.now() >= operation.deadline) {
+  if (!verdict.done && now_() >= operation.deadline) {
     verdict = {true, kCommandFailed,
                "not " + std::string(stop ? "stopped" : "running") + " in time: " + result.backend->summary()};
   } else if (verdict.done && !result.backend->saved()) {

@@ -2,12 +2,13 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "agent/os/event_loop.h"
-#include "agent/supervision/backend.h"
+#include "agent/control/operation_target.h"
+#include "agent/os/clock.h"
 
 namespace codex {
 
@@ -21,13 +22,14 @@ inline constexpr int kCommandRefused = 7;
 
 /// What became of one command for one backend.
 struct OperationResult {
-  Backend* backend = nullptr;
+  OperationTarget* backend = nullptr;
   bool done = false;
   int code = kCommandOk;
   std::string message;
 };
 
-/// One accepted command. Gets exactly one final answer, at the latest at its deadline.
+/// One accepted command. Gets exactly one final answer, at the latest at its deadline or, with an end that has
+/// come by then, once that is saved.
 struct Operation {
   std::uint64_t id = 0;
   Command command = Command::kStart;
@@ -43,10 +45,11 @@ struct Operation {
 /// The commands under way and the last hundred that ended. Loop thread.
 class Operations {
  public:
-  explicit Operations(EventLoop& loop);
+  /// `now`: the time by which deadlines are kept; it never goes back.
+  explicit Operations(std::function<TimePoint()> now);
 
-  /// Carries `command` out on `backends` and follows it to its end.
-  const Operation& begin(Command command, const std::vector<Backend*>& backends);
+  /// Carries `command` out on `backends`, which outlive this, and follows it to its end.
+  const Operation& begin(Command command, const std::vector<OperationTarget*>& backends);
 
   /// A backend changed, or a second has passed: look whether anything has ended. True while something is
   /// under way.
@@ -63,7 +66,7 @@ class Operations {
  private:
   void settle(const Operation& operation, OperationResult& result);
 
-  EventLoop& loop_;
+  std::function<TimePoint()> now_;
   std::uint64_t last_id_ = 0, revisions_ = 0;
   std::deque<Operation> operations_;
 };
