@@ -220,6 +220,8 @@ TEST_F(Commands, AnOperationIsDoneWhenItIsOnAllItsBackends) {
   EXPECT_TRUE(result(id, 1).done);
   EXPECT_EQ(result(id, 0).backend, &api_);
   EXPECT_EQ(result(id, 1).backend, &web_);
+  begin(Command::kStop, web_);
+  EXPECT_EQ(result(id, 1).code, kCommandOk) << "it has been answered";
   happens(api_, {EventType::kReady});
   EXPECT_TRUE(operation(id).done());
 }

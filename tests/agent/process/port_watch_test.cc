@@ -28,6 +28,10 @@ struct Listening {
   std::uint16_t port = 0;
 };
 
+in_addr_t address_of(int host) {
+  return htonl(INADDR_LOOPBACK - 1 + static_cast<std::uint32_t>(host));
+}
+
 /// Bound to 127.0.0.`host`, so that nobody else gets the port; 0 is one of the kernel's choice.
 Listening bind_to(int host = 1, std::uint16_t port = 0) {
   Listening bound{UniqueFd(check("socket", ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))), port};
@@ -35,7 +39,7 @@ Listening bind_to(int host = 1, std::uint16_t port = 0) {
   socklen_t size = sizeof address;
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(0x7f000000U + static_cast<std::uint32_t>(host));
+  address.sin_addr.s_addr = address_of(host);
   check("bind", ::bind(bound.fd.get(), reinterpret_cast<sockaddr*>(&address), size));
   check("getsockname", ::getsockname(bound.fd.get(), reinterpret_cast<sockaddr*>(&address), &size));
   bound.port = ntohs(address.sin_port);
@@ -49,12 +53,12 @@ Listening listen_on(int host = 1, std::uint16_t port = 0) {
 }
 
 /// A connection that nobody accepts; once connect(2) returns it is in the queue.
-UniqueFd connect_to(std::uint16_t port) {
+UniqueFd connect_to(std::uint16_t port, int host = 1) {
   UniqueFd client(check("socket", ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = address_of(host);
   check("connect", ::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address));
   return client;
 }
@@ -246,12 +250,12 @@ TEST_F(Port, BesideAStrangerOnAnotherAddressOursCounts) {
   auto ours = listen_on(2, port);
   give_to_backend(std::move(ours));
   const auto stranger = give_to_stranger(std::move(theirs));
-  const auto waiting = connect_to(port);
+  const auto waiting = connect_to(port, 1), waiting_too = connect_to(port, 2);
   const auto& seen = watch(port).look();
   EXPECT_TRUE(seen.ours);
   EXPECT_EQ(seen.owner_pid, tree_.leader());
   EXPECT_EQ(watch_->server_address(), "127.0.0.2");
-  EXPECT_EQ(seen.accept_queue, 1U) << "of all";
+  EXPECT_EQ(seen.accept_queue, 2U) << "of all";
   EXPECT_FALSE(watch_->describe_stranger());
 }
 
