@@ -34,7 +34,6 @@ inline constexpr std::string_view kExitCauses[] = {
     "exit",         "crash",      "segfault",   "abort",
     "heap_oom",     "oom_kill",   "port_taken", "module_not_found",
     "syntax_error", "db_refused", "exec_error", "wrapper_idle"};
-inline constexpr std::string_view kStartupPhases[] = {"spawn", "listen", "database", "respond"};
 inline constexpr std::string_view kProcessStates[] = {"running", "sleeping", "disk_sleep", "stopped",
                                                       "zombie",  "idle",     "other"};
 inline constexpr std::string_view kStreams[] = {"stdout", "stderr"};

@@ -37,7 +37,6 @@ class ProbeAttempt {
   void finish(ProbeResult result);
   void finish(Outcome outcome, Reason reason, std::string detail);
   void finish(const Finding& finding, const std::string& detail);
-  void succeed(std::string detail) { finish(Outcome::kSuccess, Reason::kNone, std::move(detail)); }
   /// "We could not ask."
   void give_up(std::string why) { finish(Outcome::kUnknown, Reason::kInternal, std::move(why)); }
 

@@ -166,7 +166,6 @@ BackendStatus backend_of(const Json& json) {
 std::optional<StatusDocument> status_of(const Json& json) {
   if (!member(json, "backends").is_array()) return std::nullopt;
   StatusDocument status;
-  status.agent_pid = integer(member(json, "agent"), "pid");
   for (const Json& backend : elements(json, "backends")) status.backends.push_back(backend_of(backend));
   return status;
 }

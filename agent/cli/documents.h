@@ -58,7 +58,6 @@ struct BackendStatus {
 };
 
 struct StatusDocument {
-  std::optional<std::int64_t> agent_pid;
   std::vector<BackendStatus> backends;
 };
 

@@ -21,7 +21,6 @@ class LineSplitter {
   /// The beginning of a line that has not ended yet; what follows is then emitted as the rest of it.
   std::string take_partial();
 
-  [[nodiscard]] bool has_partial() const { return !partial_.empty(); }
   [[nodiscard]] std::size_t partial_bytes() const { return partial_.size(); }
 
  private:

@@ -63,7 +63,6 @@ std::vector<Action> Lifecycle::on(const Event& event, TimePoint now) {
 void Lifecycle::enter(State state, Cause cause) {
   state_ = state;
   cause_ = cause;
-  killing_ = false;
   awaiting_ = Await::kNone;
   next_attempt_.reset();
   backoff_delay_ = Duration{0};
@@ -169,7 +168,6 @@ Lifecycle::Actions Lifecycle::in_stopping(const Event& event, TimePoint now) {
     case EventType::kTreeEmpty:
       return rest(goal_, cause_, now);
     case EventType::kTimer:
-      killing_ = true;
       return {arm(now + kKillAgain), {ActionType::kKillTree, {}, {}}};
     case EventType::kStop:
       desired_running_ = false;

@@ -99,8 +99,6 @@ class Lifecycle {
   [[nodiscard]] Duration backoff_delay() const { return backoff_delay_; }
   [[nodiscard]] RestartBudget& budget() { return budget_; }
   [[nodiscard]] const RestartBudget& budget() const { return budget_; }
-  /// True once SIGKILL was needed for the stop under way.
-  [[nodiscard]] bool killing() const { return killing_; }
 
  private:
   enum class Goal { kStop, kSpawn, kBackoff, kAwait, kFail };
@@ -129,7 +127,6 @@ class Lifecycle {
   bool desired_running_ = false;
   bool commanded_ = false;  ///< an operator waits for the start under way; its failure is final
   bool retrying_ = false;   ///< the start under way is the slow retry out of failed: one attempt
-  bool killing_ = false;
   Goal goal_ = Goal::kStop;             ///< what follows stopping
   std::optional<Cause> restart_cause_;  ///< to be counted when the next spawn happens
   Await awaiting_ = Await::kNone;

@@ -10,7 +10,7 @@
 
 namespace codex {
 
-/// Consecutive parts of one start, in this order (exporters/snapshot.h kStartupPhases).
+/// Consecutive parts of one start, in this order.
 enum class StartupPhase { kSpawn, kListen, kDatabase, kRespond };
 std::string_view to_string(StartupPhase phase);
 

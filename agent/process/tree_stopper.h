@@ -38,7 +38,6 @@ class TreeStopper {
   /// nothing unless stopping.
   void member_gone();
 
-  [[nodiscard]] bool active() const { return active_; }
   [[nodiscard]] bool killing() const { return active_ && killing_; }
 
   /// While killing does not help: "pid 4251 (node) is unkillable: waiting in fuse_wait (state D)".

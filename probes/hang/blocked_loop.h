@@ -32,8 +32,6 @@ class BlockedLoop {
   [[nodiscard]] std::optional<TimePoint> since() const { return since_; }
   [[nodiscard]] const VoteWindow& votes() const { return votes_; }
 
-  /// The loop was seen asleep in its main event wait in this look.
-  [[nodiscard]] bool seen_idle() const { return idle_; }
   /// It reads and writes, but is not seen to accept: the connections can tell whether it serves them.
   [[nodiscard]] bool seems_busy() const { return crept_ > Duration{0}; }
   /// Neither idle nor any read or write since the last look: only a connection can tell.
@@ -51,7 +49,8 @@ class BlockedLoop {
   std::optional<ThreadView> before_;
   std::uint32_t queue_before_ = 0;
   bool asked_ = false;  ///< the connections have been looked at in this block
-  bool idle_ = false, in_doubt_ = false, accepted_lately_ = false;
+  bool idle_ = false;   ///< asleep in its main event wait in this look
+  bool in_doubt_ = false, accepted_lately_ = false;
   Duration crept_{0}, silent_{0};  ///< of the clock: up to the last sign of life, and since
   Duration clock_{0}, wall_{0};
   std::optional<TimePoint> since_;

@@ -20,7 +20,7 @@ TEST(LineSplitter, GivesLinesWithoutTheirNewlines) {
   LineSplitter splitter;
   EXPECT_EQ(split(splitter, "one\n\ntwo\r\nthr"), (Pieces{{"one", true}, {"", true}, {"two\r", true}}));
   EXPECT_EQ(split(splitter, "ee\n"), (Pieces{{"three", true}}));
-  EXPECT_FALSE(splitter.has_partial());
+  EXPECT_EQ(splitter.partial_bytes(), 0U);
 }
 
 TEST(LineSplitter, CutsALineOnlyWhenItIsLongerThanAllowed) {

@@ -233,6 +233,7 @@ struct World {
   bool timer = false;
   TimePoint due{};
   bool stop_asked = false;          ///< a stop protocol is under way, so an empty tree will be reported
+  bool killing = false;             ///< SIGKILL was asked for, and the tree has not become empty since
   bool spawn_pending = false;       ///< the outcome of a spawn has not been reported yet
   bool stopped_by_operator = true;  ///< the last command was a stop
   std::string violation;
@@ -245,7 +246,7 @@ struct World {
   bool alive() const { return leader || others; }
 
   void apply(const Event& event) {
-    const bool killing_before = lifecycle.killing();
+    if (event.type == EventType::kTreeEmpty) killing = false;
     const auto actions = lifecycle.on(event, now);
     if (lifecycle.state() != State::kStopped || !alive()) inherited = false;
     for (const auto& action : actions) {
@@ -266,6 +267,7 @@ struct World {
           break;
         case ActionType::kKillTree:
           if (!stop_asked) violation = "killed without a stop";
+          killing = true;
           break;
         case ActionType::kArmTimer:
           timer = true;
@@ -291,15 +293,14 @@ struct World {
     }
     if (awaits && !resting) violation = "awaits something in " + std::string(to_string(state));
     if (awaits && !lifecycle.desired_running()) violation = "awaits a start that nobody wants";
-    if (killing_before && event.type != EventType::kTreeEmpty && !lifecycle.killing())
-      violation = "stopped killing";
+    if (killing && state != State::kStopping) violation = "stopped killing";
   }
 
   std::string key() const {
     std::ostringstream text;
     text << to_string(lifecycle.state()) << ' ' << to_string(lifecycle.cause()) << lifecycle.desired_running()
-         << lifecycle.killing() << leader << others << timer << stop_asked << spawn_pending
-         << stopped_by_operator << inherited << ' ' << (lifecycle.next_attempt() ? 1 : 0)
+         << killing << leader << others << timer << stop_asked << spawn_pending << stopped_by_operator
+         << inherited << ' ' << (lifecycle.next_attempt() ? 1 : 0)
          << (lifecycle.backoff_delay() > Duration{0}) << to_string(lifecycle.awaiting());
     return text.str();
   }
