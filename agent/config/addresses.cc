@@ -6,6 +6,7 @@
 
 #include "agent/config_files/values.h"
 #include "agent/text/redactor.h"
+#include "agent/text/words.h"
 
 namespace codex {
 
@@ -164,12 +165,9 @@ std::string url_scheme(std::string_view url) {
   constexpr std::size_t kLongestScheme = 32;
   const std::size_t colon = url.find(':');
   if (colon == std::string_view::npos || colon == 0 || colon > kLongestScheme) return {};
-  std::string scheme(url.substr(0, colon));
-  for (char& c : scheme) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (!is_alphanumeric(c) && c != '+' && c != '-' && c != '.') return {};
-  }
-  return scheme;
+  const auto fits = [](char c) { return is_alphanumeric(c) || c == '+' || c == '-' || c == '.'; };
+  const std::string scheme = to_lower(url.substr(0, colon));
+  return std::all_of(scheme.begin(), scheme.end(), fits) ? scheme : "";
 }
 
 bool carries_password(std::string_view text) {

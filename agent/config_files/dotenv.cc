@@ -6,24 +6,21 @@
 #include <vector>
 
 #include "agent/config_files/text_file.h"
+#include "agent/text/words.h"
 
 namespace codex {
 
 namespace {
 
+constexpr std::string_view kBlanks = " \t\v\f";
+
 bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\v' || c == '\f';
+  return kBlanks.find(c) != std::string_view::npos;
 }
 
 bool is_name_char(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' ||
          c == '-';
-}
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 std::string replace_all(std::string_view text, std::string_view from, std::string_view to) {
@@ -154,7 +151,7 @@ class DotenvScanner {
     if (hash != std::string_view::npos && hash > 0 && !is_blank(line[hash - 1])) {
       warn("ends the value of " + quoted_name(name) + " at '#'; quote the value if '#' belongs to it");
     }
-    return std::string(trim(line.substr(0, hash)));
+    return std::string(trim(line.substr(0, hash), kBlanks));
   }
 
   void warn(const std::string& what) {

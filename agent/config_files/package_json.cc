@@ -4,6 +4,7 @@
 
 #include "agent/config_files/text_file.h"
 #include "agent/config_files/values.h"
+#include "agent/text/words.h"
 
 namespace codex {
 
@@ -28,8 +29,7 @@ std::string sanitise(std::string_view text) {
     if (slash != std::string_view::npos) text.remove_prefix(slash + 1);
   }
   std::string name;
-  for (char c : text.substr(0, kLongestName)) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  for (const char c : to_lower(text.substr(0, kLongestName))) {
     const bool allowed = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     name += allowed ? c : '-';
   }

@@ -4,6 +4,8 @@
 #include <array>
 #include <csignal>
 
+#include "agent/text/words.h"
+
 namespace codex {
 
 namespace {
@@ -56,12 +58,6 @@ std::pair<std::string_view, std::string_view> split_unit(std::string_view text) 
   const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
   const auto digits = static_cast<std::size_t>(end - text.begin());
   return {text.substr(0, digits), text.substr(digits)};
-}
-
-std::string_view trim_blanks(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
 }
 
 std::optional<int> parse_status(std::string_view text) {
@@ -165,12 +161,8 @@ Parsed<std::vector<std::pair<int, int>>> parse_status_list(std::string_view text
   using Result = Parsed<std::vector<std::pair<int, int>>>;
   constexpr std::size_t kMostRanges = 64;
   std::vector<std::pair<int, int>> ranges;
-  for (bool more = true; more;) {
-    const std::size_t comma = text.find(',');
-    more = comma != std::string_view::npos;
-    const std::string_view item = trim_blanks(text.substr(0, comma));
-    if (more) text.remove_prefix(comma + 1);
-
+  for (const std::string_view piece : split(text, ',')) {
+    const std::string_view item = trim(piece, " ");
     const std::size_t dash = item.find('-');
     const auto first = parse_status(item.substr(0, dash));
     const auto last = dash == std::string_view::npos ? first : parse_status(item.substr(dash + 1));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/text/words.h"
+
 namespace codex {
 
 namespace {
@@ -56,9 +58,7 @@ std::string_view find_password(std::string_view url) {
 }
 
 bool names_a_secret(std::string_view key) {
-  std::string name = percent_decode(key);
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const std::string name = to_lower(percent_decode(key));
   constexpr std::string_view kWords[] = {"pass", "pwd", "secret", "token", "key"};
   return std::any_of(std::begin(kWords), std::end(kWords),
                      [&](std::string_view word) { return name.find(word) != std::string::npos; });

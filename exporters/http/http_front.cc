@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/os/check.h"
+#include "agent/text/words.h"
 #include "exporters/http/http_connection.h"
 
 namespace codex {
@@ -19,22 +20,16 @@ constexpr int kAcceptsPerTurn = 64;
 constexpr Duration kDeadlineAccuracy = std::chrono::milliseconds(20);
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
-
 /// "Example.org:9847" -> "example.org", "[::1]:80" -> "::1".
 std::string host_name(std::string host) {
   if (host.starts_with('[')) {
     const auto end = host.find(']');
-    return lower(end == std::string::npos ? host : host.substr(1, end - 1));
+    return to_lower(end == std::string::npos ? host : host.substr(1, end - 1));
   }
   const auto colon = host.find(':');
   if (colon != std::string::npos && host.find(':', colon + 1) == std::string::npos) host.resize(colon);
   if (host.ends_with('.')) host.pop_back();
-  return lower(std::move(host));
+  return to_lower(host);
 }
 
 std::string_view handler_label(std::string_view path) {

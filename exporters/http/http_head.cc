@@ -3,21 +3,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "agent/text/words.h"
+
 namespace codex {
 
 namespace {
 
 constexpr std::size_t kTargetBytes = 2048;
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-std::string to_lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), lower);
-  return result;
-}
 
 bool is_token(std::string_view text) {
   const auto token_char = [](char c) {
@@ -33,12 +25,6 @@ bool is_control(char c) {
 
 bool is_field_value(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return is_control(c) && c != '\t'; });
-}
-
-std::string_view trim(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t");
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
 ParsedHead refuse(int status) {
@@ -67,7 +53,7 @@ int parse_request_line(std::string_view line, HttpHead& head) {
 bool parse_field(std::string_view line, HttpHead& head) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return false;
-  const std::string_view value = trim(line.substr(colon + 1));
+  const std::string_view value = trim(line.substr(colon + 1), " \t");
   if (!is_field_value(value)) return false;
   head.fields.emplace_back(to_lower(line.substr(0, colon)), value);
   return true;

@@ -1,37 +1,18 @@
 #include <algorithm>
 #include <charconv>
-#include <limits>
 #include <optional>
 #include <vector>
 
+#include "agent/text/words.h"
 #include "exporters/prometheus/exposition.h"
 
 namespace codex {
 
 namespace {
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-/// Lower case, without surrounding blanks and quotes. None of the values compared here needs more.
+/// None of the values compared here needs more.
 std::string normalise(std::string_view text) {
-  constexpr std::string_view kIgnored = " \t\"";
-  const auto begin = text.find_first_not_of(kIgnored);
-  if (begin == std::string_view::npos) return {};
-  std::string result(text.substr(begin, text.find_last_not_of(kIgnored) - begin + 1));
-  std::transform(result.begin(), result.end(), result.begin(), lower);
-  return result;
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    const auto end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
+  return to_lower(trim(text, " \t\""));
 }
 
 /// One element of Accept or Accept-Encoding.

@@ -14,6 +14,7 @@
 #include <set>
 #include <string_view>
 
+#include "agent/text/words.h"
 #include "probes/resolver.h"
 
 namespace codex {
@@ -67,18 +68,6 @@ std::string own_user_name() {
   return found->pw_name;
 }
 
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == ',') {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
-
 bool is_port(const std::string& text) {
   unsigned value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -93,9 +82,10 @@ std::string take(Values& values, const std::string& keyword) {
 /// libpq pairs the lists by position; a single port serves all hosts.
 std::variant<std::vector<PostgresHost>, std::string> pair_hosts(Values& values) {
   const std::string host_list = take(values, "host"), address_list = take(values, "hostaddr");
-  auto names = split(host_list);
-  auto addresses = split(address_list);
-  auto ports = split(take(values, "port"));
+  const std::string port_list = take(values, "port");
+  auto names = split(host_list, ',');
+  auto addresses = split(address_list, ',');
+  auto ports = split(port_list, ',');
   const std::size_t count = std::max(names.size(), addresses.size());
   if (host_list.empty()) names.resize(count);
   if (address_list.empty()) addresses.resize(count);
@@ -105,7 +95,8 @@ std::variant<std::vector<PostgresHost>, std::string> pair_hosts(Values& values) 
   }
   std::vector<PostgresHost> hosts;
   for (std::size_t i = 0; i < count; ++i) {
-    PostgresHost host{names[i], addresses[i], ports[i].empty() ? "5432" : ports[i]};
+    PostgresHost host{std::string(names[i]), std::string(addresses[i]),
+                      std::string(ports[i].empty() ? "5432" : ports[i])};
     if (host.host.empty() && host.address.empty()) host.host = kSocketDirectory;
     if (!is_port(host.port)) {
       return "the database URL has no valid port; special characters in the password are written as %XX";
