@@ -1,9 +1,7 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "agent/os/clock.h"
 
@@ -15,9 +13,5 @@ std::optional<Duration> parse_time_limit(std::string_view text);
 
 /// A number of lines: decimal digits without leading zeros, at most 1,000,000.
 std::optional<std::size_t> parse_line_count(std::string_view text);
-
-/// The verb that `text` was probably meant to be: at most two edits away, and fewer than half its length.
-/// "" if none is.
-std::string nearest_verb(std::string_view text, const std::vector<std::string>& verbs);
 
 }  // namespace codex

@@ -6,6 +6,7 @@
 
 #include "agent/cli/argument_values.h"
 #include "agent/cli/exit_code.h"
+#include "agent/text/nearest_word.h"
 
 namespace codex {
 namespace {
@@ -184,7 +185,7 @@ CommandLineAnswer usage_error(const Grammar& grammar, const CLI::ParseError& err
   const bool known = std::find(verbs.begin(), verbs.end(), argument) != verbs.end();
   std::string message = error.what();
   if (!known && !argument.empty()) {
-    const std::string nearest = nearest_verb(argument, verbs);
+    const std::string nearest = nearest_word(argument, verbs);
     message = "there is no command \"" + argument + "\"" +
               (nearest.empty() ? "" : "; did you mean " + nearest + "?");
   } else if (argument.empty() && error.get_name() == "RequiredError") {

@@ -40,20 +40,5 @@ TEST(ArgumentValues, LineCountsAreDecimalAndBounded) {
   EXPECT_EQ(parse_line_count(std::string(30'000, '1')), std::nullopt);
 }
 
-TEST(ArgumentValues, ASlipOfTheFingerFindsTheNearestWord) {
-  const std::vector<std::string> verbs{"start", "stop", "restart", "status", "run"};
-  EXPECT_EQ(nearest_verb("statsu", verbs), "status");
-  EXPECT_EQ(nearest_verb("stat", verbs), "start");
-  EXPECT_EQ(nearest_verb("reestart", verbs), "restart");
-  EXPECT_EQ(nearest_verb("sotp", verbs), "stop");
-}
-
-TEST(ArgumentValues, NothingNearIsNoSuggestion) {
-  EXPECT_EQ(nearest_verb("deploy", {"start", "stop", "run"}), "");
-  EXPECT_EQ(nearest_verb("", {"run"}), "");
-  EXPECT_EQ(nearest_verb("start", {}), "");
-  EXPECT_EQ(nearest_verb(std::string(30'000, 's'), {"start"}), "");
-}
-
 }  // namespace
 }  // namespace codex

@@ -7,7 +7,6 @@
 #include "agent/config_files/diagnostics.h"
 #include "agent/config_files/text_file.h"
 #include "agent/config_files/values.h"
-#include "agent/text/nearest_word.h"
 
 namespace codex {
 namespace {
@@ -188,18 +187,6 @@ TEST(ConfigValues, OnlyUrlsWithAPasswordCarryOne) {
        {"", "postgres://u@h:5432/db", "http://127.0.0.1:5000/health", "https://a/b?c=d", "a:b@c"}) {
     EXPECT_FALSE(carries_password(text)) << text;
   }
-}
-
-TEST(ConfigValues, TheNearestWordIsWithinAThirdOfItsLength) {
-  const std::vector<std::string> known = {"port", "command", "directory", "env"};
-  EXPECT_EQ(nearest_word("prt", known), "port");
-  EXPECT_EQ(nearest_word("prot", known), "port");
-  EXPECT_EQ(nearest_word("pto", known), "");
-  EXPECT_EQ(nearest_word("comand", known), "command");
-  EXPECT_EQ(nearest_word("diretcory", known), "directory");
-  EXPECT_EQ(nearest_word("zzz", known), "");
-  EXPECT_EQ(nearest_word("", known), "");
-  EXPECT_EQ(nearest_word(kVeryLong, known), "");
 }
 
 TEST(ConfigValues, TextThatMayHoldAPasswordIsNotShown) {
