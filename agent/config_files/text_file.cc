@@ -7,6 +7,7 @@
 
 #include "agent/os/files.h"
 #include "agent/text/display_text.h"
+#include "agent/text/utf8.h"
 
 namespace codex {
 
@@ -14,26 +15,6 @@ namespace {
 
 constexpr std::size_t kLargestFile = 1024 * 1024;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-
-// Length of the well-formed sequence at the start of `text` (RFC 3629 section 4), 0 if there is none.
-std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-  const unsigned first = byte(0), second = byte(1);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return continues(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const bool overlong = first == 0xE0 && second < 0xA0;
-    const bool surrogate = first == 0xED && second >= 0xA0;
-    return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const bool overlong = first == 0xF0 && second < 0x90;
-    const bool too_high = first == 0xF4 && second >= 0x90;
-    return continues(1) && continues(2) && continues(3) && !overlong && !too_high ? 4 : 0;
-  }
-  return 0;
-}
 
 std::string explain(const std::system_error& error) {
   const int code = error.code().value();
@@ -85,7 +66,7 @@ std::string distrust(const std::filesystem::path& path) {
 
 std::size_t find_invalid_utf8(std::string_view text) {
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = text[at] == '\0' ? 0 : utf8_sequence(text.substr(at));
+    const std::size_t length = text[at] == '\0' ? 0 : first_utf8_character(text.substr(at)).bytes;
     if (length == 0) return at;
     at += length;
   }
