@@ -19,6 +19,7 @@
 #include "agent/os/files.h"
 #include "agent/os/startup_pages.h"
 #include "agent/record/log_line.h"
+#include "agent/text/host_port.h"
 #include "exporters/prometheus/exposition.h"
 #include "exporters/status/status_document.h"
 #include "exporters/status_page/status_page.h"
@@ -78,8 +79,7 @@ std::uint16_t bound_port(int fd) {
 }
 
 std::string url_of(const std::string& host, std::uint16_t port) {
-  const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  return "http://" + shown + ":" + std::to_string(port) + "/metrics";
+  return "http://" + join_host_port(host, port) + "/metrics";
 }
 
 }  // namespace

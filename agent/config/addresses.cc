@@ -104,12 +104,6 @@ bool is_loopback(std::string_view host) {
   return text == "localhost";
 }
 
-std::string join_address(std::string_view host, std::uint16_t port) {
-  const std::string name(host);
-  const bool bracketed = name.find(':') != std::string::npos;
-  return (bracketed ? "[" + name + "]" : name) + ":" + std::to_string(port);
-}
-
 Parsed<Secret> parse_http_url(std::string_view text) {
   const auto bad = [](const char* why) { return Parsed<Secret>::bad(why); };
   const std::string scheme = url_scheme(text);

@@ -30,9 +30,6 @@ bool is_host(std::string_view host);
 /// True for 127.0.0.0/8, ::1 and localhost.
 bool is_loopback(std::string_view host);
 
-/// "host:port", "[v6]:port".
-std::string join_address(std::string_view host, std::uint16_t port);
-
 /// Accepts an absolute http:// or https:// URL without fragment, blanks or control bytes (RFC 3986).
 Parsed<Secret> parse_http_url(std::string_view text);
 

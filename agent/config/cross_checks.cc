@@ -4,6 +4,7 @@
 #include <map>
 
 #include "agent/config/addresses.h"
+#include "agent/text/host_port.h"
 
 namespace codex {
 
@@ -73,7 +74,7 @@ void check_together(const AgentConfig& agent, Place listen_place, const std::vec
   check_ports(agent, listen_place, backends, config_file, diagnostics);
   check_files(agent, backends, config_file, diagnostics);
   if (!is_loopback(agent.listen_host)) {
-    diagnostics.warn("listen " + join_address(agent.listen_host, agent.listen_port) +
+    diagnostics.warn("listen " + join_host_port(agent.listen_host, agent.listen_port) +
                      " is not a loopback address: metrics and status become public to that network");
   }
 }

@@ -1,5 +1,6 @@
 #include "agent/config/addresses.h"
 #include "agent/config/probe_kinds.h"
+#include "agent/text/host_port.h"
 
 namespace codex {
 
@@ -19,7 +20,7 @@ bool read_port_probe(const ProbeReading& reading, ProbeSpec& spec) {
     spec.port = *reading.backend.port;
   }
   if (spec.port != 0) {
-    spec.target = join_address(spec.host, spec.port);
+    spec.target = join_host_port(spec.host, spec.port);
     return true;
   }
   const bool missed = reading.enabled && table.present() && !table.has("port");

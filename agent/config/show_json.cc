@@ -1,11 +1,11 @@
 #include <nlohmann/json.hpp>
 
-#include "agent/config/addresses.h"
 #include "agent/config/backend_config.h"
 #include "agent/config/config.h"
 #include "agent/config/probes_config.h"
 #include "agent/config/shown_secrets.h"
 #include "agent/config_files/values.h"
+#include "agent/text/host_port.h"
 
 namespace codex {
 
@@ -25,7 +25,7 @@ class ConfigDocument {
         {"state_directory", text(config_.state_directory.string())},
         {"log_file", text(config_.agent.log_file.string())},
         {"agent",
-         {{"listen", text(join_address(config_.agent.listen_host, config_.agent.listen_port))},
+         {{"listen", text(join_host_port(config_.agent.listen_host, config_.agent.listen_port))},
           {"allowed_hosts", texts(config_.agent.allowed_hosts)},
           {"log_max_bytes", config_.agent.log_max_bytes},
           {"log_keep", config_.agent.log_keep},

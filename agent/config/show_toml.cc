@@ -1,12 +1,12 @@
 #include <algorithm>
 
-#include "agent/config/addresses.h"
 #include "agent/config/backend_config.h"
 #include "agent/config/config.h"
 #include "agent/config/probes_config.h"
 #include "agent/config/shown_secrets.h"
 #include "agent/config_files/toml_writer.h"
 #include "agent/config_files/values.h"
+#include "agent/text/host_port.h"
 
 namespace codex {
 
@@ -21,7 +21,7 @@ Path operator/(Path path, std::string part) {
 
 void write_agent(const AgentConfig& agent, TomlWriter& out) {
   out.table({"agent"});
-  out.text("listen", join_address(agent.listen_host, agent.listen_port));
+  out.text("listen", join_host_port(agent.listen_host, agent.listen_port));
   out.texts("allowed_hosts", agent.allowed_hosts);
   out.text("log_file", agent.log_file.string());
   out.text("log_max_size", format_size(agent.log_max_bytes));

@@ -15,6 +15,7 @@
 #include "agent/os/process_table.h"
 #include "agent/sockets/sock_diag.h"
 #include "agent/text/display_text.h"
+#include "agent/text/host_port.h"
 #include "exporters/http/http_front.h"
 
 namespace codex {
@@ -24,11 +25,6 @@ namespace {
 struct FreeAddresses {
   void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
 };
-
-std::string endpoint(const std::string& host, std::uint16_t port) {
-  const bool ipv6 = host.find(':') != std::string::npos;
-  return (ipv6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
 
 std::string error_text(int error) {
   return std::system_category().message(error);
@@ -91,7 +87,8 @@ UniqueFd listen_tcp(const std::string& host, std::uint16_t port) {
   if (::bind(socket.get(), address->ai_addr, address->ai_addrlen) != 0 ||
       ::listen(socket.get(), SOMAXCONN) != 0) {
     const int error = errno;
-    throw std::runtime_error("cannot listen on " + endpoint(numeric, port) + ": " + advice(error, port));
+    throw std::runtime_error("cannot listen on " + join_host_port(numeric, port) + ": " +
+                             advice(error, port));
   }
   return socket;
 }

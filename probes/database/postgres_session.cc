@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/text/host_port.h"
 #include "probes/database/postgres_errors.h"
 
 namespace codex {
@@ -50,10 +51,9 @@ Finding judge(const PGconn* connection, const PGresult* result, bool ping) {
                       PQnfields(result) == 1 && std::strcmp(PQgetvalue(result, 0, 0), "1") == 0;
   if (ping && !is_one) return protocol_trouble("SELECT 1 was not answered with 1");
   const std::string host = text_or(PQhost(connection), "");
-  const bool ipv6 = !host.starts_with('/') && host.find(':') != std::string::npos;
   return {Outcome::kSuccess, Reason::kNone,
-          "PostgreSQL " + short_version(connection) + " at " + (ipv6 ? "[" + host + "]" : host) + ":" +
-              text_or(PQport(connection), "") + "/" + text_or(PQdb(connection), "")};
+          "PostgreSQL " + short_version(connection) + " at " +
+              join_host_port(host, text_or(PQport(connection), "")) + "/" + text_or(PQdb(connection), "")};
 }
 
 }  // namespace

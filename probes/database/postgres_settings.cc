@@ -14,6 +14,7 @@
 #include <set>
 #include <string_view>
 
+#include "agent/text/host_port.h"
 #include "agent/text/words.h"
 #include "probes/resolver.h"
 
@@ -120,8 +121,7 @@ std::string describe(const std::vector<PostgresHost>& hosts, const std::string& 
   for (const auto& host : hosts) {
     if (!text.empty()) text += ',';
     const std::string& name = host.host.empty() ? host.address : host.host;
-    const bool ipv6 = name.find(':') != std::string::npos;
-    text += (ipv6 ? "[" + name + "]" : name) + ":" + host.port;
+    text += join_host_port(name, host.port);
   }
   return text + "/" + database;
 }

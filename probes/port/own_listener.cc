@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "agent/text/host_port.h"
+
 namespace codex {
 
 std::vector<std::string> reachable_addresses(const std::string& address) {
@@ -10,11 +12,6 @@ std::vector<std::string> reachable_addresses(const std::string& address) {
   // A host without IPv6 on its loopback still lets a backend bind to ::, and then serves IPv4 through it.
   if (address == "::") return {"::1", "127.0.0.1"};
   return {address};
-}
-
-std::string with_port(const std::string& address, std::uint16_t port) {
-  const bool ipv6 = address.find(':') != std::string::npos;
-  return (ipv6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
 }
 
 OwnListener find_own_listener(std::uint16_t port, const ProbeContext& context) {
@@ -51,7 +48,7 @@ OwnListener find_own_listener(std::uint16_t port, const ProbeContext& context) {
   const bool hidden = std::any_of(strangers.begin(), strangers.end(), [&](const Listener* listener) {
     return listener->address == result.addresses.front() && listener->address != ours->address;
   });
-  if (hidden) result.refusal = stranger_holds + " (" + with_port(result.addresses.front(), port) + ")";
+  if (hidden) result.refusal = stranger_holds + " (" + join_host_port(result.addresses.front(), port) + ")";
   if (!result.network.is_own()) result.holder += ", in another network namespace";
   result.holder +=
       ", accept queue " + std::to_string(ours->accept_queue) + " of " + std::to_string(ours->backlog);

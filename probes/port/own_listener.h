@@ -24,7 +24,4 @@ OwnListener find_own_listener(std::uint16_t port, const ProbeContext& context);
 /// Numeric addresses at which a listener bound to `address` answers from this host, the best first.
 std::vector<std::string> reachable_addresses(const std::string& address);
 
-/// "127.0.0.1:5000", "[::1]:5000"
-std::string with_port(const std::string& address, std::uint16_t port);
-
 }  // namespace codex

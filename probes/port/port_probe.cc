@@ -10,6 +10,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "agent/text/host_port.h"
+
 namespace codex {
 
 namespace {
@@ -145,8 +147,8 @@ void PortProbe::release() {
 
 void PortProbe::end(Outcome outcome, Reason reason, const std::string& what) {
   const std::string where = spec_.own_listener
-                                ? (address_.empty() ? "" : with_port(address_, spec_.port) + ": ")
-                                : with_port(spec_.host, spec_.port) + ": ";
+                                ? (address_.empty() ? "" : join_host_port(address_, spec_.port) + ": ")
+                                : join_host_port(spec_.host, spec_.port) + ": ";
   attempt_.finish(outcome, reason, context_.redactor.safe(where + what));
 }
 
