@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/config/addresses.h"
 #include "agent/config/probe_kinds.h"
 #include "agent/config_files/values.h"
 

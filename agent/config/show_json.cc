@@ -5,6 +5,7 @@
 #include "agent/config/probes_config.h"
 #include "agent/config/shown_secrets.h"
 #include "agent/config_files/values.h"
+#include "agent/os/signal_name.h"
 #include "agent/text/host_port.h"
 
 namespace codex {
@@ -77,7 +78,7 @@ class ConfigDocument {
          backend.memory_limit_bytes ? Json(*backend.memory_limit_bytes) : Json(nullptr)},
         {"start", {{"timeout_seconds", to_seconds(backend.start_timeout)}}},
         {"stop",
-         {{"signal", stop_signal_name(backend.stop_signal)},
+         {{"signal", signal_name(backend.stop_signal)},
           {"timeout_seconds", to_seconds(backend.stop_timeout)}}},
         {"restart",
          {{"policy", word_for(restart.policy, restart_policy_words())},

@@ -6,6 +6,7 @@
 #include "agent/config/shown_secrets.h"
 #include "agent/config_files/toml_writer.h"
 #include "agent/config_files/values.h"
+#include "agent/os/signal_name.h"
 #include "agent/text/host_port.h"
 
 namespace codex {
@@ -143,7 +144,7 @@ void write_backend(const BackendConfig& backend, TomlWriter& out) {
   out.table(path / "start");
   out.text("timeout", format_duration(backend.start_timeout));
   out.table(path / "stop");
-  out.text("signal", stop_signal_name(backend.stop_signal));
+  out.text("signal", signal_name(backend.stop_signal));
   out.text("timeout", format_duration(backend.stop_timeout));
   out.table(path / "restart");
   write_restart(backend.restart, out);

@@ -150,13 +150,6 @@ Parsed<int> parse_stop_signal(std::string_view text) {
   return Parsed<int>::bad("is not a signal that stops; use SIGTERM, SIGINT, SIGQUIT, SIGHUP or SIGKILL");
 }
 
-std::string stop_signal_name(int signal) {
-  for (const auto& [name, number] : kStopSignals) {
-    if (number == signal) return std::string(name);
-  }
-  return std::to_string(signal);
-}
-
 Parsed<std::vector<std::pair<int, int>>> parse_status_list(std::string_view text) {
   using Result = Parsed<std::vector<std::pair<int, int>>>;
   constexpr std::size_t kMostRanges = 64;

@@ -38,7 +38,6 @@ Parsed<StartLimit> parse_start_limit(std::string_view text);
 /// "SIGTERM" or "TERM". SIGUSR1 and SIGUSR2 are refused: node opens its inspector on the first and nodemon
 /// restarts on the second.
 Parsed<int> parse_stop_signal(std::string_view text);
-std::string stop_signal_name(int signal);
 
 /// "200-299,404": inclusive ranges of HTTP status codes, 100 to 599.
 Parsed<std::vector<std::pair<int, int>>> parse_status_list(std::string_view text);

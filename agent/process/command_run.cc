@@ -8,10 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <utility>
 
 #include "agent/os/check.h"
+#include "agent/os/signal_name.h"
 
 namespace codex {
 
@@ -40,8 +40,7 @@ UniqueFd file_with(const std::string& document) {
 
 std::string describe(const ExitStatus& status) {
   if (status.signal == 0) return "exit code " + std::to_string(status.code);
-  const char* name = sigabbrev_np(status.signal);
-  return "signal " + (name != nullptr ? std::string("SIG") + name : std::to_string(status.signal));
+  return "signal " + signal_name(status.signal);
 }
 
 }  // namespace

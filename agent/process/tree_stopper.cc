@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstring>
 #include <utility>
 
 #include "agent/os/files.h"
+#include "agent/os/signal_name.h"
 #include "agent/text/display_text.h"
 
 namespace codex {
@@ -106,7 +106,7 @@ std::set<ProcessId> TreeStopper::owners_among(const std::vector<ProcStat>& membe
 void TreeStopper::signal_whose_turn_it_is(const std::vector<ProcStat>& members) {
   if (!owners_) {
     owners_ = owners_among(members);
-    events_.signalled(std::string("SIG") + sigabbrev_np(signal_));
+    events_.signalled(signal_name(signal_));
   }
   const bool owner_lives = std::any_of(members.begin(), members.end(),
                                        [&](const ProcStat& stat) { return owners_->contains(id_of(stat)); });

@@ -1,7 +1,6 @@
 #include "agent/record/backend_record.h"
 
-#include <cstring>
-
+#include "agent/os/signal_name.h"
 #include "probes/hang/hang_class.h"
 
 namespace codex {
@@ -13,11 +12,6 @@ Counts zeroes(const Names& names) {
   Counts counts;
   for (const auto name : names) counts[std::string(name)] = 0;
   return counts;
-}
-
-std::string signal_name(int signal) {
-  const char* name = sigabbrev_np(signal);
-  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
 }
 
 }  // namespace
