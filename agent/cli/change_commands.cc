@@ -1,8 +1,6 @@
 #include "agent/cli/change_commands.h"
 
 #include <poll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -14,6 +12,7 @@
 #include "agent/cli/progress.h"
 #include "agent/cli/status_text.h"
 #include "agent/cli/terminal.h"
+#include "agent/os/process_table.h"
 
 namespace codex {
 namespace {
@@ -98,7 +97,7 @@ bool wait_for_agent_exit(const CommandContext& context, int agent_pidfd, TimePoi
 
 UniqueFd open_agent(const CommandContext& context) {
   const auto pid = recorded_agent_pid(context.locations.state_directory);
-  return UniqueFd(pid ? static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)) : -1);
+  return pid ? open_pidfd(*pid) : UniqueFd();
 }
 
 /// The agent behind `agent_pidfd` hands over: waits until it has ended and another one listens.

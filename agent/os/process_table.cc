@@ -17,7 +17,6 @@
 
 #include "agent/os/check.h"
 #include "agent/os/files.h"
-#include "agent/os/unique_fd.h"
 #include "agent/os/user_name.h"
 
 namespace codex {
@@ -144,6 +143,12 @@ std::optional<ProcessId> identify_process(pid_t pid) {
   const auto stat = stat_of_live(pid);
   if (!stat) return std::nullopt;
   return ProcessId{pid, stat->start_ticks};
+}
+
+UniqueFd open_pidfd(pid_t pid) {
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) throw_if_short("pidfd_open");
+  return pidfd;
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

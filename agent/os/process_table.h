@@ -8,6 +8,7 @@
 
 #include "agent/os/clock.h"
 #include "agent/os/proc_files.h"
+#include "agent/os/unique_fd.h"
 
 namespace codex {
 
@@ -17,6 +18,10 @@ namespace codex {
 
 /// Identity of a live process; nullopt if it is gone or a zombie, or if the number is a mere thread's.
 std::optional<ProcessId> identify_process(pid_t pid);
+
+/// Stands for the process that has this number now, and becomes readable when it ends (pidfd_open(2)). Empty if
+/// there is none, or the system refuses it: errno.
+UniqueFd open_pidfd(pid_t pid);
 
 /// stat of a live or zombie process.
 std::optional<ProcStat> read_proc_stat(pid_t pid);

@@ -1,11 +1,7 @@
 #include "agent/process/process_end_watch.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <utility>
 
-#include "agent/os/check.h"
 #include "agent/os/process_table.h"
 
 namespace codex {
@@ -16,8 +12,7 @@ void ProcessEndWatch::follow(std::optional<ProcessId> server) {
   pidfd_.reset();
   server_.reset();
   if (!server) return;
-  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, server->pid, 0)));
-  if (!pidfd) throw_if_short("pidfd_open");
+  UniqueFd pidfd = open_pidfd(server->pid);
   const bool gone = !pidfd || identify_process(server->pid) != server;
   server_ = server;
   if (gone) return;  // The next look sees it.

@@ -14,10 +14,6 @@ namespace codex {
 
 namespace {
 
-int open_pidfd(pid_t pid) {
-  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-}
-
 int send_signal(int pidfd, int signal) {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0));
 }
@@ -141,8 +137,7 @@ std::optional<ProcessTree::Adoptable> ProcessTree::adoptable() {
 }
 
 bool ProcessTree::adopt(const Adoptable& leftover) {
-  UniqueFd pidfd(open_pidfd(leftover.leader.pid));
-  if (!pidfd) throw_if_short("pidfd_open");
+  UniqueFd pidfd = open_pidfd(leftover.leader.pid);
   if (!pidfd || identify_process(leftover.leader.pid) != leftover.leader) return false;
   pidfd_watch_ = FdWatch(
       loop_, "pidfd", pidfd.get(), EPOLLIN,
@@ -221,12 +216,9 @@ std::optional<pid_t> ProcessTree::leader() const {
 }
 
 bool ProcessTree::signal(const ProcessId& member, std::initializer_list<int> signals) {
-  const UniqueFd pidfd(open_pidfd(member.pid));
+  const UniqueFd pidfd = open_pidfd(member.pid);
   const bool by_number = !pidfd && (errno == ENOSYS || errno == EPERM);
-  if (!pidfd && !by_number) {
-    throw_if_short("pidfd_open");
-    return false;
-  }
+  if (!pidfd && !by_number) return false;
   // The pidfd is held before the check: if the start time still agrees now, it can only be that process.
   const auto stat = read_proc_stat(member.pid);
   if (!stat || stat->start_ticks != member.start_ticks) return false;
