@@ -17,6 +17,7 @@
 
 #include "agent/os/check.h"
 #include "agent/os/files.h"
+#include "agent/os/kernel_clock.h"
 #include "agent/os/user_name.h"
 
 namespace codex {
@@ -115,12 +116,6 @@ std::vector<pid_t> all_pids() {
     return true;
   });
   return pids;
-}
-
-std::chrono::nanoseconds read_clock(clockid_t id) {
-  timespec time{};
-  ::clock_gettime(id, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace
@@ -258,7 +253,7 @@ std::optional<pid_t> socket_owner_on_host(std::uint64_t inode) {
 
 WallTime wall_time_of(std::uint64_t start_ticks) {
   // What the kernel prints as btime, without its rounding to seconds and its 20 us walk of all interrupts.
-  const auto boot = read_clock(CLOCK_REALTIME) - read_clock(CLOCK_BOOTTIME);
+  const auto boot = read_kernel_clock(CLOCK_REALTIME) - read_kernel_clock(CLOCK_BOOTTIME);
   const auto ticks_per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
   const auto since_boot = std::chrono::milliseconds(start_ticks / ticks_per_second * 1000 +
                                                     start_ticks % ticks_per_second * 1000 / ticks_per_second);

@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "agent/os/kernel_clock.h"
 #include "agent/os/process_table.h"
 
 namespace codex {
@@ -17,12 +18,6 @@ SocketAddress reachable(const std::string& address, std::uint16_t port) {
   const bool any = address == "0.0.0.0" || address == "::";
   const auto parsed = SocketAddress::parse(any ? "127.0.0.1" : address, port);
   return parsed.value_or(*SocketAddress::parse("127.0.0.1", port));
-}
-
-Duration thread_cpu_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 }  // namespace
@@ -85,7 +80,7 @@ bool HangObserver::debugger_connected(TimePoint now) {
 }
 
 void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& seen) {
-  const auto began = thread_cpu_time();
+  const auto began = read_kernel_clock(CLOCK_THREAD_CPUTIME_ID);
   const auto own = depth.outgoing ? process_.socket_inodes() : std::set<std::uint64_t>{};
   const auto owned = [&own](std::uint64_t inode) { return own.contains(inode); };
   waits_.begin_look(seen.at, depth.outgoing ? sockets_.listening_ports(owned) : std::set<std::uint16_t>{});
@@ -93,7 +88,7 @@ void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& see
   sockets_.walk(listener_ipv6_, TcpSockets::Which::kConnections, visit);
   if (depth.outgoing) sockets_.walk(!listener_ipv6_, TcpSockets::Which::kConnections, visit);
   seen.requests = waits_.finish_look(depth.outgoing);
-  seen.requests->cost = thread_cpu_time() - began;
+  seen.requests->cost = read_kernel_clock(CLOCK_THREAD_CPUTIME_ID) - began;
 }
 
 }  // namespace codex

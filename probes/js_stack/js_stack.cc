@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "agent/os/files.h"
+#include "agent/os/kernel_clock.h"
 #include "agent/os/unique_fd.h"
 #include "probes/js_stack/process_memory.h"
 #include "probes/js_stack/thread_stop.h"
@@ -16,8 +17,6 @@
 namespace codex {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxMapsText = 4 << 20;
 constexpr std::size_t kMaxStack = 2 << 20;  // V8 itself keeps to 1 MiB by default
@@ -42,15 +41,10 @@ std::uint64_t stack_bottom(std::string_view stat) {
 /// CPU time that this thread has used since the clock was made.
 class CpuClock {
  public:
-  [[nodiscard]] std::chrono::nanoseconds used() const { return now() - begin_; }
+  [[nodiscard]] Duration used() const { return read_kernel_clock(CLOCK_THREAD_CPUTIME_ID) - begin_; }
 
  private:
-  static std::chrono::nanoseconds now() {
-    timespec time{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-  }
-  std::chrono::nanoseconds begin_ = now();
+  Duration begin_ = read_kernel_clock(CLOCK_THREAD_CPUTIME_ID);
 };
 
 JsStackError error_of(int error) {
