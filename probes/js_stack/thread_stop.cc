@@ -13,11 +13,11 @@
 #include <thread>
 #include <vector>
 
+#include "agent/os/clock.h"
+
 namespace codex {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr auto kPoll = std::chrono::microseconds(20);
 
