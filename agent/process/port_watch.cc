@@ -1,12 +1,12 @@
 #include "agent/process/port_watch.h"
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 #include <system_error>
 #include <utility>
 
 #include "agent/sockets/tcp_sockets.h"
+#include "agent/text/process_text.h"
 #include "probes/process/process_directory.h"
 
 namespace codex {
@@ -15,19 +15,6 @@ namespace {
 
 /// To ask all processes of the tree where they are costs 0.4 ms, and a start asks for its port every 5 ms.
 constexpr Duration kElsewherePeriod = std::chrono::milliseconds(100);
-
-/// "12:03" today, "2026-11-21 12:03" before; local time, as the operator's clock shows it.
-std::string since(WallTime started) {
-  const std::time_t then = std::chrono::system_clock::to_time_t(started);
-  const std::time_t now = std::time(nullptr);
-  std::tm a{}, b{};
-  ::localtime_r(&then, &a);
-  ::localtime_r(&now, &b);
-  char text[32];
-  const bool today = a.tm_year == b.tm_year && a.tm_yday == b.tm_yday;
-  std::strftime(text, sizeof text, today ? "%H:%M" : "%Y-%m-%d %H:%M", &a);
-  return text;
-}
 
 }  // namespace
 
@@ -117,10 +104,7 @@ std::optional<std::string> PortWatch::describe_stranger() {
   const std::string number = std::to_string(port_);
   std::string who = "a process that may not be looked at from here";
   if (port.owner_pid) {
-    if (const auto process = describe_process(*port.owner_pid)) {
-      who = "pid " + std::to_string(process->pid) + " (" + redactor_.safe(process->command, 80) + ", user " +
-            redactor_.safe(process->user, 32) + ", since " + since(process->since) + ")";
-    }
+    if (const auto process = describe_process(*port.owner_pid)) who = process_text(*process, redactor_);
   }
   return "Port " + number + " is held by " + who +
          ", not started by codex-agent; it was left alone. Stop it, or set PORT.";

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
@@ -16,6 +15,7 @@
 #include "agent/sockets/sock_diag.h"
 #include "agent/text/display_text.h"
 #include "agent/text/host_port.h"
+#include "agent/text/process_text.h"
 #include "exporters/http/http_front.h"
 
 namespace codex {
@@ -30,22 +30,12 @@ std::string error_text(int error) {
   return std::system_category().message(error);
 }
 
-std::string local_time(WallTime time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm parts{};
-  ::localtime_r(&seconds, &parts);
-  char text[32];
-  return {text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts)};
-}
-
-/// "pid 4711 (python3 x.py, user anna, since 2025-01-31 12:03)", or what little we may know.
+/// "pid 4711 (python3 x.py, user anna, since 12:03)", or what little we may know.
 std::string holder_of(std::uint16_t port) try {
   for (const Listener& listener : SockDiag().listeners(port)) {
     const auto pid = socket_owner_on_host(listener.inode);
     const auto process = pid ? describe_process(*pid) : std::nullopt;
-    if (!process) continue;
-    return "pid " + std::to_string(process->pid) + " (" + escape_for_display(process->command, 80) +
-           ", user " + escape_for_display(process->user, 32) + ", since " + local_time(process->since) + ")";
+    if (process) return process_text(*process, Redactor());
   }
   return "another process";
 } catch (const std::system_error&) {
