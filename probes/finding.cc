@@ -3,8 +3,6 @@
 #include <sys/eventfd.h>
 
 #include <cerrno>
-#include <cmath>
-#include <cstdio>
 #include <cstring>
 
 #include "agent/os/check.h"
@@ -40,17 +38,6 @@ Finding judge_errno(int error) {
 std::optional<Finding> own_shortage() {
   const UniqueFd any(::eventfd(0, EFD_CLOEXEC));
   return any || !is_shortage(errno) ? std::nullopt : std::optional(judge_errno(errno));
-}
-
-std::string in_words(Duration duration) {
-  char text[32];
-  const double seconds = to_seconds(duration);
-  if (seconds < 1) {
-    std::snprintf(text, sizeof text, "%.0f ms", std::round(seconds * 1000));
-  } else {
-    std::snprintf(text, sizeof text, "%.4g s", seconds);
-  }
-  return text;
 }
 
 }  // namespace codex

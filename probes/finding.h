@@ -3,7 +3,6 @@
 #include <optional>
 #include <string>
 
-#include "agent/os/clock.h"
 #include "probes/probe.h"
 
 namespace codex {
@@ -22,8 +21,5 @@ Finding judge_errno(int error);
 /// Whether no descriptor is to be had at this moment: what a library has just failed at, without a word why,
 /// is then our own trouble.
 std::optional<Finding> own_shortage();
-
-/// "300 ms", "5 s", "1.5 s".
-std::string in_words(Duration duration);
 
 }  // namespace codex

@@ -1,17 +1,11 @@
 #include "agent/cli/progress.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+
+#include "agent/text/quantity.h"
 
 namespace codex {
 namespace {
-
-std::string fixed(double value, int digits) {
-  std::array<char, 48> buffer{};
-  std::snprintf(buffer.data(), buffer.size(), "%.*f", digits, value);
-  return buffer.data();
-}
 
 const BackendStatus* find_backend(const OperationDocument& operation, const std::string& name) {
   const auto& backends = operation.status.backends;
@@ -25,12 +19,12 @@ std::string phases(const BackendStatus& backend, const double* elapsed) {
   std::string text;
   double reached = 0;
   for (const auto& [name, seconds] : backend.startup_phases) {
-    text += (text.empty() ? "" : "  ") + name + " " + fixed(seconds, 2) + " ✓";
+    text += (text.empty() ? "" : "  ") + name + " " + decimal_text(seconds, 2) + " ✓";
     reached += seconds;
   }
   if (!backend.waiting_for.empty()) {
     text += (text.empty() ? "" : "  ") + backend.waiting_for;
-    if (elapsed != nullptr) text += " " + fixed(std::max(*elapsed - reached, 0.0), 2);
+    if (elapsed != nullptr) text += " " + decimal_text(std::max(*elapsed - reached, 0.0), 2);
     text += " …";
   }
   return text;
@@ -38,7 +32,7 @@ std::string phases(const BackendStatus& backend, const double* elapsed) {
 
 std::string describe(const BackendStatus& backend, const double* elapsed) {
   std::string text = backend.name + "   " + backend.state;
-  if (elapsed != nullptr && backend.state != "running") text += " " + fixed(*elapsed, 1) + " s";
+  if (elapsed != nullptr && backend.state != "running") text += " " + decimal_text(*elapsed, 1) + " s";
   if (backend.state == "running" && !backend.health.empty() && backend.health != "unknown")
     text += ", " + backend.health;
   if (backend.state == "starting")

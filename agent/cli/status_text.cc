@@ -1,12 +1,11 @@
 #include "agent/cli/status_text.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <string_view>
 
 #include "agent/cli/exit_code.h"
 #include "agent/cli/text_format.h"
+#include "agent/text/quantity.h"
 
 namespace codex {
 namespace {
@@ -54,16 +53,16 @@ const ProbeStatus* standard_probe(const BackendStatus& backend, std::string_view
 
 std::string failures(const ProbeStatus& probe) {
   if (probe.consecutive_failures <= 0) return "";
-  if (probe.failure_threshold <= 0) return count_of(probe.consecutive_failures, "failure");
+  if (probe.failure_threshold <= 0) return count_text(probe.consecutive_failures, "failure");
   if (probe.consecutive_failures <= probe.failure_threshold)
     return std::to_string(probe.consecutive_failures) + "/" + std::to_string(probe.failure_threshold) +
            " failures";
-  return count_of(probe.consecutive_failures, "failure") + ", limit " +
+  return count_text(probe.consecutive_failures, "failure") + ", limit " +
          std::to_string(probe.failure_threshold);
 }
 
 std::string success_facts(const ProbeStatus& probe) {
-  return joined({probe.detail, probe.elapsed_seconds ? "in " + format_seconds(*probe.elapsed_seconds) : ""},
+  return joined({probe.detail, probe.elapsed_seconds ? "in " + latency_text(*probe.elapsed_seconds) : ""},
                 " ");
 }
 
@@ -185,16 +184,10 @@ std::string headline(const BackendStatus& backend, bool colour) {
          "\n";
 }
 
-std::string fixed(double value, int digits) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
-}
-
 std::string startup_line(const BackendStatus& backend) {
   std::string phases;
   for (const auto& [name, seconds] : backend.startup_phases) {
-    phases += (phases.empty() ? "" : ", ") + name + " " + fixed(seconds, 2);
+    phases += (phases.empty() ? "" : ", ") + name + " " + decimal_text(seconds, 2);
   }
   if (backend.state == "starting") {
     const std::string waiting = backend.waiting_for.empty() ? "" : "waiting for " + backend.waiting_for;
@@ -202,15 +195,15 @@ std::string startup_line(const BackendStatus& backend) {
     return facts.empty() ? "" : "  starting: " + facts + "\n";
   }
   if (!backend.startup_seconds || !is_running(backend)) return "";
-  return "  started in " + fixed(*backend.startup_seconds, 2) + " s" + (phases.empty() ? "" : ": " + phases) +
-         "\n";
+  return "  started in " + decimal_text(*backend.startup_seconds, 2) + " s" +
+         (phases.empty() ? "" : ": " + phases) + "\n";
 }
 
 /// What it uses now, and what it has used in all.
 std::string cpu_words(const ResourceStatus& used) {
-  const std::string total = used.cpu_seconds ? fixed(*used.cpu_seconds, 1) + " s in all" : "";
+  const std::string total = used.cpu_seconds ? decimal_text(*used.cpu_seconds, 1) + " s in all" : "";
   if (!used.cpu_ratio) return total.empty() ? "" : "CPU " + total;
-  const std::string now = "CPU " + fixed(*used.cpu_ratio * 100, 1) + " %";
+  const std::string now = "CPU " + decimal_text(*used.cpu_ratio * 100, 1) + " %";
   return total.empty() ? now : now + " (" + total + ")";
 }
 
@@ -232,16 +225,16 @@ std::string resource_line(const BackendStatus& backend) {
 
 std::string hang_line(const BackendStatus& backend) {
   if (backend.hang_class.empty()) return "";
-  const std::string lasted = backend.hang_seconds ? " for " + format_seconds(*backend.hang_seconds)
+  const std::string lasted = backend.hang_seconds ? " for " + latency_text(*backend.hang_seconds)
                              : !backend.hang_since.empty()
                                  ? ", since " + format_local_time(backend.hang_since)
                                  : "";
   const std::string where = backend.hang_where.empty() ? "" : "in " + backend.hang_where;
   std::string next;
   if (!backend.hang_action.empty() && backend.hang_due_in_seconds)
-    next = backend.hang_action + (*backend.hang_due_in_seconds > 0
-                                      ? " in " + format_seconds(*backend.hang_due_in_seconds)
-                                      : " is due");
+    next =
+        backend.hang_action +
+        (*backend.hang_due_in_seconds > 0 ? " in " + latency_text(*backend.hang_due_in_seconds) : " is due");
   if (backend.hang_action == "report") next = "a restart would not help, or is not wanted";
   std::string line =
       "  ❌ Hang: " +

@@ -2,24 +2,14 @@
 
 #include <time.h>
 
-#include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <utility>
+
+#include "agent/text/quantity.h"
 
 namespace codex {
 namespace {
-
-template <typename... Args>
-std::string print(const char* format, Args... args) {
-  std::array<char, 128> buffer{};
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-  const int size = std::snprintf(buffer.data(), buffer.size(), format, args...);
-#pragma GCC diagnostic pop
-  return std::string(buffer.data(), static_cast<std::size_t>(std::clamp(size, 0, 127)));
-}
 
 bool continues_character(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
@@ -38,34 +28,29 @@ std::string_view first_character(std::string_view text) {
 
 }  // namespace
 
-std::string format_seconds(double seconds) {
-  if (!std::isfinite(seconds) || seconds < 0) return "?";
-  return seconds < 1 ? print("%.1f ms", seconds * 1000) : print("%.2f s", seconds);
-}
-
 std::string format_uptime(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0 || seconds > 1e11) return "?";
   const auto total = static_cast<std::int64_t>(seconds);
-  if (total < 60) return print("%llds", static_cast<long long>(total));
+  if (total < 60) return std::to_string(total) + "s";
   constexpr std::pair<std::int64_t, char> kUnits[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
   std::size_t large = 0;
   while (total < kUnits[large].first) ++large;
   const auto rest = total % kUnits[large].first / kUnits[large + 1].first;
-  return print("%lld%c %lld%c", static_cast<long long>(total / kUnits[large].first), kUnits[large].second,
-               static_cast<long long>(rest), kUnits[large + 1].second);
+  return std::to_string(total / kUnits[large].first) + kUnits[large].second + " " + std::to_string(rest) +
+         kUnits[large + 1].second;
 }
 
 std::string format_bytes(std::int64_t bytes) {
   constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   if (bytes < 0) return "?";
-  if (bytes < 1024) return print("%lld B", static_cast<long long>(bytes));
+  if (bytes < 1024) return std::to_string(bytes) + " B";
   auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
   while (value >= 1023.5 && unit + 1 < std::size(kUnits)) {
     value /= 1024;
     ++unit;
   }
-  return value < 9.95 ? print("%.1f %s", value, kUnits[unit]) : print("%.0f %s", value, kUnits[unit]);
+  return decimal_text(value, value < 9.95 ? 1 : 0) + " " + kUnits[unit];
 }
 
 std::string format_local_time(const std::string& rfc3339) {
@@ -99,10 +84,6 @@ std::string fit_columns(std::string_view text, std::size_t columns) {
     used += character.size();
   }
   return std::string(text.substr(0, used));
-}
-
-std::string count_of(std::int64_t count, std::string_view noun) {
-  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
 }  // namespace codex

@@ -6,9 +6,6 @@
 
 namespace codex {
 
-/// "3.4 ms" below a second, then "3.42 s".
-std::string format_seconds(double seconds);
-
 /// The two largest units: "45s" "2m 5s" "2h 13m" "3d 4h".
 std::string format_uptime(double seconds);
 
@@ -23,8 +20,5 @@ std::size_t display_width(std::string_view text);
 
 /// `text` cut at a character border so that it takes at most `columns`.
 std::string fit_columns(std::string_view text, std::size_t columns);
-
-/// "3 failures", "1 failure".
-std::string count_of(std::int64_t count, std::string_view noun);
 
 }  // namespace codex

@@ -1,10 +1,10 @@
 #include "agent/evidence/report_text.h"
 
-#include <array>
 #include <cstdint>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "agent/text/quantity.h"
 
 namespace codex {
 
@@ -24,10 +24,7 @@ std::string text(const Json& json, const char* name) {
 
 std::string seconds(const Json& json, const char* name) {
   const auto& value = member(json, name);
-  if (!value.is_number()) return "";
-  std::array<char, 64> buffer;
-  std::snprintf(buffer.data(), buffer.size(), "%.1f s", value.get<double>());
-  return buffer.data();
+  return value.is_number() ? decimal_text(value.get<double>(), 1) + " s" : "";
 }
 
 std::string mebibytes(const Json& json, const char* name) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/text/quantity.h"
 #include "exporters/status_page/page_text.h"
 #include "exporters/status_page/sparkline.h"
 #include "exporters/status_page/timeline.h"

@@ -1,15 +1,14 @@
 #include "exporters/status_page/page_text.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <ctime>
 #include <iomanip>
 #include <sstream>
 #include <utility>
 
 #include "agent/text/display_text.h"
+#include "agent/text/quantity.h"
 #include "agent/text/rfc3339.h"
 
 namespace codex {
@@ -17,12 +16,6 @@ namespace codex {
 namespace {
 
 constexpr std::size_t kMostShown = 512;
-
-std::string number(double value, int decimals) {
-  std::array<char, 64> text;
-  const int n = std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
-  return {text.data(), std::min(static_cast<std::size_t>(n), text.size() - 1)};
-}
 
 std::string local_time(const char* format, WallTime at) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(at);
@@ -61,10 +54,6 @@ std::string html(std::string_view text) {
   return escaped;
 }
 
-std::string latency_text(double seconds) {
-  return seconds < 1 ? number(seconds * 1000, 1) + " ms" : number(seconds, 2) + " s";
-}
-
 std::string span_text(double seconds) {
   constexpr std::pair<long long, const char*> kUnits[] = {
       {86400, " d"}, {3600, " h"}, {60, " min"}, {1, " s"}};
@@ -82,20 +71,16 @@ std::string span_text(double seconds) {
 
 std::string moment_text(double seconds) {
   if (seconds < 0.05) return "under 0.1 s";
-  return seconds < 10 ? number(seconds, 1) + " s" : span_text(seconds);
+  return seconds < 10 ? decimal_text(seconds, 1) + " s" : span_text(seconds);
 }
 
 std::string memory_text(double bytes) {
   const double mebibytes = bytes / (1 << 20);
-  return number(mebibytes, mebibytes < 10 ? 1 : 0) + " MiB";
+  return decimal_text(mebibytes, mebibytes < 10 ? 1 : 0) + " MiB";
 }
 
 std::string cpu_text(double ratio) {
-  return number(ratio * 100, 1) + " %";
-}
-
-std::string count_text(std::uint64_t count, std::string_view noun) {
-  return (std::to_string(count) + " ").append(noun).append(count == 1 ? "" : "s");
+  return decimal_text(ratio * 100, 1) + " %";
 }
 
 std::string time_html(WallTime at, WallTime now) {

@@ -13,13 +13,11 @@ namespace codex {
 /// Text of any origin inside an element or a quoted attribute, cut at 512 bytes.
 std::string html(std::string_view text);
 
-std::string latency_text(double seconds);  ///< "3.4 ms", "1.25 s"
-std::string span_text(double seconds);     ///< "2 h 13 min", "4 s": the two largest units
+std::string span_text(double seconds);  ///< "2 h 13 min", "4 s": the two largest units
 std::string moment_text(
     double seconds);  ///< "0.8 s", from ten seconds on as span_text(); not below "under 0.1 s"
-std::string memory_text(double bytes);                               ///< "112 MiB"
-std::string cpu_text(double ratio);                                  ///< "1.2 %" of one core
-std::string count_text(std::uint64_t count, std::string_view noun);  ///< "3 failures", "1 failure"
+std::string memory_text(double bytes);  ///< "112 MiB"
+std::string cpu_text(double ratio);     ///< "1.2 %" of one core
 
 /// A <time> element in the host's zone: "12:03:04", with the date if it was more than half a day ago.
 std::string time_html(WallTime at, WallTime now);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/text/quantity.h"
 #include "exporters/status_page/assets.h"
 #include "exporters/status_page/backend_html.h"
 #include "exporters/status_page/page_text.h"

@@ -1,10 +1,9 @@
 #include "exporters/status_page/timeline.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <map>
 
+#include "agent/text/quantity.h"
 #include "exporters/snapshot.h"
 #include "exporters/status_page/page_text.h"
 
@@ -46,9 +45,7 @@ std::string_view known(std::string_view state) {
 }
 
 std::string percent(double value) {
-  std::array<char, 32> text;
-  const int n = std::snprintf(text.data(), text.size(), "%.2f%%", value);
-  return {text.data(), static_cast<std::size_t>(n)};
+  return decimal_text(value, 2) + "%";
 }
 
 std::string filled(std::string_view state) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "agent/text/quantity.h"
 #include "probes/database/postgres_hosts.h"
 
 namespace codex {

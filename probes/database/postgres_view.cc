@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/text/quantity.h"
 #include "probes/database/postgres_hosts.h"
 #include "probes/database/postgres_session.h"
 #include "probes/finding.h"

@@ -1,5 +1,6 @@
 #include "probes/database/sqlite_probe.h"
 
+#include "agent/text/quantity.h"
 #include "probes/database/sqlite_file.h"
 
 namespace codex {

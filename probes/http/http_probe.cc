@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "agent/text/quantity.h"
 #include "probes/http/http_verdict.h"
 #include "probes/port/own_listener.h"
 

@@ -2,6 +2,8 @@
 
 #include <curl/curl.h>
 
+#include "agent/text/quantity.h"
+
 namespace codex {
 
 namespace {

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "agent/text/host_port.h"
+#include "agent/text/quantity.h"
 
 namespace codex {
 

@@ -2,20 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <limits>
 
 namespace codex {
 namespace {
-
-TEST(TextFormat, SecondsChangeUnitAtOneSecond) {
-  EXPECT_EQ(format_seconds(0), "0.0 ms");
-  EXPECT_EQ(format_seconds(0.0034), "3.4 ms");
-  EXPECT_EQ(format_seconds(1), "1.00 s");
-  EXPECT_EQ(format_seconds(3.424), "3.42 s");
-  EXPECT_EQ(format_seconds(-1), "?");
-  EXPECT_EQ(format_seconds(std::nan("")), "?");
-}
 
 TEST(TextFormat, UptimeShowsTheTwoLargestUnits) {
   EXPECT_EQ(format_uptime(0), "0s");
@@ -65,11 +55,6 @@ TEST(TextFormat, LinesAreCutOnACharacterBorder) {
   EXPECT_EQ(fit_columns("✅", 1), "");
   EXPECT_EQ(fit_columns("short", 80), "short");
   EXPECT_EQ(fit_columns("x", 0), "");
-}
-
-TEST(TextFormat, OneIsSingular) {
-  EXPECT_EQ(count_of(1, "failure"), "1 failure");
-  EXPECT_EQ(count_of(0, "failure"), "0 failures");
 }
 
 }  // namespace

@@ -40,11 +40,5 @@ TEST(ProbeWords, EveryReasonHasItsOwn) {
   EXPECT_EQ(words.size(), 12U);
 }
 
-TEST(ProbeWords, DurationsReadNaturally) {
-  EXPECT_EQ(in_words(std::chrono::milliseconds(300)), "300 ms");
-  EXPECT_EQ(in_words(std::chrono::seconds(5)), "5 s");
-  EXPECT_EQ(in_words(std::chrono::milliseconds(1500)), "1.5 s");
-}
-
 }  // namespace
 }  // namespace codex::test
