@@ -8,10 +8,6 @@ namespace codex {
 
 namespace {
 
-double as_double(std::uint64_t count) {
-  return static_cast<double>(count);
-}
-
 void add_http(const HttpStats& http, MetricFamilies& out) {
   // The combinations that are bound to come exist from the start, so that increase() sees the first one.
   auto requests = http.requests;

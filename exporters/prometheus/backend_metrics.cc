@@ -6,10 +6,6 @@ namespace codex {
 
 namespace {
 
-double as_double(std::uint64_t count) {
-  return static_cast<double>(count);
-}
-
 /// Every value of a closed set, whether it happened or not: increase() must see the first event.
 void add_counts(MetricFamilies& out, Metric id, std::string_view backend, const Counts& counts,
                 std::span<const std::string_view> closed_set) {

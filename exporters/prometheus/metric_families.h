@@ -2,7 +2,9 @@
 
 #include <prometheus/metric_family.h>
 
+#include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +12,11 @@
 #include "exporters/prometheus/catalogue.h"
 
 namespace codex {
+
+/// A count as Prometheus keeps it, exact up to 2^53.
+inline double as_double(std::uint64_t count) {
+  return static_cast<double>(count);
+}
 
 /// Collects samples into prometheus-cpp's data model. Names, help, types and label names come from the
 /// catalogue; a sample only gives label values, so a typing mistake cannot make a new series.

@@ -4,10 +4,6 @@ namespace codex {
 
 namespace {
 
-double as_double(std::uint64_t count) {
-  return static_cast<double>(count);
-}
-
 void add_configuration(std::string_view backend, const ProbeSnapshot& probe, MetricFamilies& out) {
   out.add(Metric::kProbeFailureThreshold, {backend, probe.name}, probe.failure_threshold);
   out.add(Metric::kProbeIntervalSeconds, {backend, probe.name}, probe.period_seconds);

@@ -5,14 +5,14 @@ namespace codex {
 void add_resource_metrics(const BackendSnapshot& backend, MetricFamilies& out) {
   const std::string_view name = backend.name;
   const ResourceSnapshot& tree = backend.totals;
-  const auto add = [&](Metric id, std::uint64_t value) { out.add(id, {name}, static_cast<double>(value)); };
+  const auto add = [&](Metric id, std::uint64_t value) { out.add(id, {name}, as_double(value)); };
 
   add(Metric::kBackendProcesses, tree.processes);
   add(Metric::kBackendThreads, tree.threads);
   for (const std::string_view state : kProcessStates) {
     const auto found = tree.process_states.find(std::string(state));
     out.add(Metric::kBackendProcessStates, {name, state},
-            found == tree.process_states.end() ? 0 : static_cast<double>(found->second));
+            found == tree.process_states.end() ? 0 : as_double(found->second));
   }
   out.add(Metric::kBackendCpuSeconds, {name, "user"}, tree.cpu_user_seconds);
   out.add(Metric::kBackendCpuSeconds, {name, "system"}, tree.cpu_system_seconds);
@@ -28,9 +28,8 @@ void add_resource_metrics(const BackendSnapshot& backend, MetricFamilies& out) {
   if (tree.written_bytes) add(Metric::kBackendWrittenBytes, *tree.written_bytes);
   add(Metric::kBackendMajorPageFaults, tree.major_faults);
   add(Metric::kBackendMinorPageFaults, tree.minor_faults);
-  out.add(Metric::kBackendContextSwitches, {name, "voluntary"}, static_cast<double>(tree.voluntary_switches));
-  out.add(Metric::kBackendContextSwitches, {name, "involuntary"},
-          static_cast<double>(tree.involuntary_switches));
+  out.add(Metric::kBackendContextSwitches, {name, "voluntary"}, as_double(tree.voluntary_switches));
+  out.add(Metric::kBackendContextSwitches, {name, "involuntary"}, as_double(tree.involuntary_switches));
 }
 
 }  // namespace codex
