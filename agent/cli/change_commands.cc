@@ -83,14 +83,18 @@ void print_results(const CommandContext& context, const OperationDocument& opera
   }
 }
 
-/// The agent ends a moment after its answer; only then may another one be started.
-bool wait_for_agent_exit(const CommandContext& context, int agent_pidfd, TimePoint deadline) {
+/// Who listens once an agent has ended.
+enum class Next { kNobody, kSuccessor };
+
+/// Waits until the agent behind `agent_pidfd` has ended, a moment after its answer, and `next` has come true: only
+/// when nobody listens may another agent be started.
+bool wait_for_end(const CommandContext& context, int agent_pidfd, Next next, TimePoint deadline) {
+  pollfd entry{agent_pidfd, POLLIN, 0};
   while (Clock::now() < deadline && !InterruptGuard::interrupted()) {
-    pollfd entry{agent_pidfd, POLLIN, 0};
-    const bool ended = agent_pidfd < 0 || ::poll(&entry, 1, 0) == 1;
-    if (ended && !context.client.agent_listens()) return true;
-    entry.revents = 0;
-    ::poll(ended ? nullptr : &entry, ended ? 0 : 1, 20);
+    const bool ended = agent_pidfd < 0 || ::poll(&entry, 1, 20) == 1;
+    if (!ended) continue;
+    if (context.client.agent_listens() == (next == Next::kSuccessor)) return true;
+    ::poll(nullptr, 0, 20);
   }
   return false;
 }
@@ -98,18 +102,6 @@ bool wait_for_agent_exit(const CommandContext& context, int agent_pidfd, TimePoi
 UniqueFd open_agent(const CommandContext& context) {
   const auto pid = recorded_agent_pid(context.locations.state_directory);
   return pid ? open_pidfd(*pid) : UniqueFd();
-}
-
-/// The agent behind `agent_pidfd` hands over: waits until it has ended and another one listens.
-bool wait_for_successor(const CommandContext& context, int agent_pidfd, TimePoint deadline) {
-  pollfd entry{agent_pidfd, POLLIN, 0};
-  while (Clock::now() < deadline && !InterruptGuard::interrupted()) {
-    const bool ended = agent_pidfd < 0 || ::poll(&entry, 1, 20) == 1;
-    if (!ended) continue;
-    if (context.client.agent_listens()) return true;
-    ::poll(nullptr, 0, 20);
-  }
-  return false;
 }
 
 int report_end(const CommandContext& context, const WaitResult& wait) {
@@ -143,7 +135,7 @@ int report_end(const CommandContext& context, const WaitResult& wait) {
 
 int finish_shutdown(const CommandContext& context, const WaitResult& wait, int agent_pidfd,
                     TimePoint deadline) {
-  if (!wait_for_agent_exit(context, agent_pidfd, deadline)) {
+  if (!wait_for_end(context, agent_pidfd, Next::kNobody, deadline)) {
     if (InterruptGuard::interrupted())
       return report_end(context, {WaitResult::End::kInterrupted, {}, {}, {}});
     print_error("the agent has not ended yet; see " + suggest(context, "status"));
@@ -210,7 +202,7 @@ int run_change_command(const CommandContext& context) {
     // One that has just been killed may have been connected to.
     const bool none = reply.trouble == Finding::kNoAgent ||
                       (reply.trouble == Finding::kBroken &&
-                       wait_for_agent_exit(context, agent.get(), Clock::now() + kLastMoment));
+                       wait_for_end(context, agent.get(), Next::kNobody, Clock::now() + kLastMoment));
     if (none) {
       // A socket without an agent means that one was killed: a new one finds what it left running, and stops
       // it.
@@ -237,7 +229,7 @@ int run_change_command(const CommandContext& context) {
       if (verb == "restart") verb = "start";
     }
     const TimePoint patience = Clock::now() + kSuccessorLimit;
-    if (!wait_for_successor(context, agent.get(), std::min(patience, until.value_or(patience))))
+    if (!wait_for_end(context, agent.get(), Next::kSuccessor, std::min(patience, until.value_or(patience))))
       return report_end(context, {WaitResult::End::kHandedOver, {}, {}, {}});
   }
 }
