@@ -1,7 +1,5 @@
 #include "agent/cli/operation_wait.h"
 
-#include <algorithm>
-
 #include "agent/cli/command_context.h"
 
 namespace codex {

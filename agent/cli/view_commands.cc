@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 
 #include "agent/cli/daemon_launcher.h"
 #include "agent/cli/documents.h"

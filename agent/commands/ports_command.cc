@@ -1,7 +1,6 @@
 #include "agent/commands/ports_command.h"
 
 #include <cstdio>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "agent/commands/backend_network.h"

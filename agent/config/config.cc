@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 #include "agent/config/addresses.h"
 #include "agent/config/agent_section.h"

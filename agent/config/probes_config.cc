@@ -1,7 +1,5 @@
 #include "agent/config/probes_config.h"
 
-#include <algorithm>
-
 #include "agent/config/probe_kinds.h"
 #include "agent/config_files/values.h"
 

@@ -2,7 +2,6 @@
 
 #include <sys/epoll.h>
 
-#include <array>
 #include <cstdint>
 #include <exception>
 #include <functional>

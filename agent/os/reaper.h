@@ -4,7 +4,6 @@
 #include <sys/types.h>
 
 #include <functional>
-#include <optional>
 
 #include "agent/os/event_loop.h"
 #include "agent/os/exit_status.h"

@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <csignal>
+#include <deque>
+#include <mutex>
 #include <system_error>
 #include <utility>
 

@@ -4,14 +4,12 @@
 
 #include <array>
 #include <chrono>
-#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "agent/os/clock.h"

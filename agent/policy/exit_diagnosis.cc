@@ -1,8 +1,8 @@
 #include "agent/policy/exit_diagnosis.h"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
+#include <optional>
 #include <string_view>
 
 namespace codex {

@@ -1,7 +1,6 @@
 #include "agent/text/url_secrets.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "agent/text/words.h"
 

@@ -1,6 +1,4 @@
-#include <map>
 #include <string>
-#include <utility>
 
 #include "exporters/prometheus/snapshot_collectable.h"
 

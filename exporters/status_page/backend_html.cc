@@ -1,7 +1,6 @@
 #include "exporters/status_page/backend_html.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "agent/text/quantity.h"
 #include "exporters/status_page/page_text.h"

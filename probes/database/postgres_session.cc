@@ -3,7 +3,6 @@
 #include <libpq-fe.h>
 
 #include <cstring>
-#include <string_view>
 #include <vector>
 
 #include "agent/text/host_port.h"

@@ -1,6 +1,7 @@
 #include "probes/hang/hang_observer.h"
 
 #include <ctime>
+#include <utility>
 
 #include "agent/os/kernel_clock.h"
 #include "agent/os/process_table.h"

@@ -3,8 +3,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "agent/os/proc_files.h"
 #include "agent/sockets/tcp_sockets.h"

@@ -4,7 +4,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "agent/sockets/tcp_sockets.h"
 #include "probes/hang/hang_observation.h"

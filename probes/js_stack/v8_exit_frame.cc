@@ -1,7 +1,6 @@
 #include "probes/js_stack/v8_exit_frame.h"
 
 #include <algorithm>
-#include <array>
 #include <span>
 
 namespace codex {

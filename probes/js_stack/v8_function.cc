@@ -1,7 +1,6 @@
 #include "probes/js_stack/v8_function.h"
 
 #include <algorithm>
-#include <array>
 #include <span>
 #include <vector>
 

@@ -1,7 +1,6 @@
 #include "tests/support/hang_record.h"
 
 #include <charconv>
-#include <map>
 #include <type_traits>
 
 namespace codex {

@@ -10,12 +10,10 @@
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
 #include <iterator>
 #include <set>
 #include <stdexcept>
 #include <thread>
-#include <utility>
 
 #include "agent/os/check.h"
 #include "agent/os/unique_fd.h"

@@ -12,7 +12,6 @@
 #include <array>
 #include <cstdio>
 #include <thread>
-#include <utility>
 
 #include "agent/os/check.h"
 #include "agent/os/files.h"
