@@ -102,9 +102,22 @@ LINES_THAT_NAME_A_CAUSE = [
 ]
 
 
+@pytest.fixture
+def says(agent):
+    """A running backend that says what it is told to say."""
+    agent.directory.joinpath("app.js").write_text(SAYS, encoding="ascii")
+    agent.configure(["node", "app.js"])
+    agent.start()
+    return agent
+
+
 def request(agent, path, **query):
     with contextlib.suppress(OSError, http.client.HTTPException):
         urllib.request.urlopen(f"http://127.0.0.1:{agent.port}{path}?{urllib.parse.urlencode(query)}", timeout=5).read()
+
+
+def wait_for_restart(agent):
+    wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 15, "the restart")
 
 
 def wait_for_answered_probes(agent):
@@ -113,41 +126,32 @@ def wait_for_answered_probes(agent):
 
 
 @pytest.mark.parametrize("line", LINES_THAT_NAME_A_CAUSE)
-def test_what_a_backend_has_outlived_is_no_cause_of_its_end(agent, line):
+def test_what_a_backend_has_outlived_is_no_cause_of_its_end(says, line):
     """Logged about an optional module, or by a client as its name; and a crash another day."""
-    agent.directory.joinpath("app.js").write_text(SAYS, encoding="ascii")
-    agent.configure(["node", "app.js"])
-    agent.start()
-    request(agent, "/", say=line)
-    wait_until(lambda: line in agent.output, 10, "the line")
-    wait_for_answered_probes(agent)
-    request(agent, "/crash")
-    wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 15, "the restart")
-    backend = agent.backend()
+    request(says, "/", say=line)
+    wait_until(lambda: line in says.output, 10, "the line")
+    wait_for_answered_probes(says)
+    request(says, "/crash")
+    wait_for_restart(says)
+    backend = says.backend()
     assert backend["exit_causes"]["crash"] == 1 and backend["last_exit"]["cause"] == "crash"
 
 
 @pytest.mark.parametrize("line", LINES_THAT_NAME_A_CAUSE)
-def test_no_line_keeps_a_backend_down_that_was_well_with_this_code(agent, line):
+def test_no_line_keeps_a_backend_down_that_was_well_with_this_code(says, line):
     """Said in the very moment of the crash."""
-    agent.directory.joinpath("app.js").write_text(SAYS, encoding="ascii")
-    agent.configure(["node", "app.js"])
-    agent.start()
-    request(agent, "/crash", say=line)
-    wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 15, "the restart")
-    assert agent.backend()["restarts"]["total"] == 1
+    request(says, "/crash", say=line)
+    wait_for_restart(says)
+    assert says.backend()["restarts"]["total"] == 1
 
 
-def test_a_module_that_is_gone_while_the_backend_runs_is_a_cause_of_the_next_start(agent):
-    agent.directory.joinpath("app.js").write_text(SAYS, encoding="ascii")
-    agent.configure(["node", "app.js"])
-    agent.start()
-    request(agent, "/load")
-    wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 15, "the restart")
-    assert agent.backend()["last_exit"]["cause"] == "module_not_found", "told all the same"
-    agent.directory.joinpath("app.js").write_text("require('./gone');\n" + SAYS, encoding="ascii")
-    request(agent, "/crash")
-    check_told(agent, "module_not_found", "failed", "file_change")
+def test_a_module_that_is_gone_while_the_backend_runs_is_a_cause_of_the_next_start(says):
+    request(says, "/load")
+    wait_for_restart(says)
+    assert says.backend()["last_exit"]["cause"] == "module_not_found", "told all the same"
+    says.directory.joinpath("app.js").write_text("require('./gone');\n" + SAYS, encoding="ascii")
+    request(says, "/crash")
+    check_told(says, "module_not_found", "failed", "file_change")
 
 
 def test_a_worker_has_outlived_what_it_wrote_long_before_its_end(agent):

@@ -1,17 +1,17 @@
-import threading
 import urllib.request
 
+from .background import Background
 
-class Requests:
+
+class Requests(Background):
     """Asks the backend again and again, each time over a new connection, and counts what fails. `pause`: seconds
     between an answer and the next request."""
 
     def __init__(self, port, pause=0.0, timeout=5.0):
+        super().__init__()
         self.url = f"http://127.0.0.1:{port}/health"
         self.served, self.failures = 0, []
         self._pause, self._timeout = pause, timeout
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self):
         while not self._end.wait(self._pause):
@@ -21,11 +21,3 @@ class Requests:
                 self.served += 1
             except OSError as error:
                 self.failures.append(repr(error))
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()

@@ -2,10 +2,11 @@
 
 import contextlib
 import os
-import threading
 import time
 
 import psutil
+
+from .background import Background
 
 MARKER = "CODEX_TEST_MARK"
 
@@ -100,24 +101,15 @@ def runs_program(process, program):
         os.path.basename(argument) == program for argument in command[1:2])
 
 
-class CopySampler:
+class CopySampler(Background):
     """Looks every 10 ms how many processes of a test run the program; `most` is the largest number seen."""
 
     def __init__(self, token, program):
+        super().__init__()
         self._token, self._program = token, program
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
         self.most = 0
         self.samples = 0
         self.seen = set()
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
 
     def _run(self):
         while not self._end.is_set():

@@ -4,6 +4,8 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 
+from .background import Background
+
 
 @dataclass
 class Request:
@@ -13,16 +15,15 @@ class Request:
     headers: dict = field(default_factory=dict)
 
 
-class RatedRequests:
+class RatedRequests(Background):
     """Requests in turn at a steady rate, each on a connection of its own, whether or not the ones before were
     answered. Any answer below 400 counts as served."""
 
     def __init__(self, port, requests, rate=5, timeout=30):
+        super().__init__()
         self._base = f"http://127.0.0.1:{port}"
         self._requests = requests
         self._rate, self._timeout = rate, timeout
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
         self._asking = []
         self.served, self.failures, self.slowest = 0, [], 0.0
 
@@ -50,12 +51,7 @@ class RatedRequests:
             self._asking.append(thread)
             number += 1
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._end.set()
-        self._thread.join()
+    def __exit__(self, *about):
+        super().__exit__(*about)
         for thread in self._asking:
             thread.join()
