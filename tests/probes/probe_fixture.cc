@@ -44,6 +44,16 @@ ProbeResult ProbeFixture::ask(const ProbeSpec& spec, Duration timeout) {
   return ask(*probe, timeout);
 }
 
+ProbeResult ProbeFixture::ask_in_full_backlog(const ProbeSpec& spec) {
+  std::vector<std::unique_ptr<Probe>> fillers;
+  for (int i = 0; i < 4; ++i) {
+    fillers.push_back(make_probe(spec, context));
+    fillers.back()->start(Clock::now() + kAmple, [](const ProbeResult&) { ADD_FAILURE(); });
+  }
+  for (int i = 0; i < 20; ++i) loop.run_once(5ms);
+  return ask(spec, kShort);
+}
+
 void ProbeFixture::run_until(const std::function<bool()>& condition) {
   const auto end = Clock::now() + 10s;
   while (!condition() && Clock::now() < end) loop.run_once(10ms);

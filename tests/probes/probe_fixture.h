@@ -33,6 +33,9 @@ class ProbeFixture : public testing::Test {
   ProbeResult ask(Probe& probe, Duration timeout);
   ProbeResult ask(const ProbeSpec& spec, Duration timeout = kAmple);
 
+  /// Asks a listener that never accepts. The first connections still fit into its queue; others make them before.
+  ProbeResult ask_in_full_backlog(const ProbeSpec& spec);
+
   /// Runs the loop until `condition` holds; fails after ten seconds.
   void run_until(const std::function<bool()>& condition);
 

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +9,8 @@
 #include <functional>
 #include <thread>
 
-#include "agent/os/check.h"
 #include "agent/os/process_table.h"
+#include "tests/support/forked_child.h"
 
 namespace codex::test {
 
@@ -40,29 +39,17 @@ using test::spins_for_ever;
 using test::waits_for_ever;
 
 /// This program once more, doing something.
-class Fork {
+class Fork : public Child {
  public:
-  explicit Fork(const std::function<void()>& child) : pid_(check("fork", ::fork())) {
-    if (pid_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    child();
-    ::_exit(0);
-  }
-  ~Fork() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Fork(const Fork&) = delete;
-  Fork& operator=(const Fork&) = delete;
-
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] char state() const { return read_proc_stat(pid_)->state; }
+  explicit Fork(const std::function<void()>& body)
+      : Child(fork_child([&] {
+          ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+          body();
+        })) {}
+  [[nodiscard]] char state() const { return read_proc_stat(pid())->state; }
   void await(char state) const {
     while (this->state() != state) std::this_thread::yield();
   }
-
- private:
-  pid_t pid_;
 };
 
 std::string text_of(const NativeThread& thread) {

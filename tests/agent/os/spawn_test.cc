@@ -12,7 +12,6 @@
 
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -38,6 +37,17 @@ int exit_code_of(pid_t pid) {
   EXPECT_EQ(::waitpid(pid, &status, 0), pid);
   EXPECT_TRUE(WIFEXITED(status));
   return WEXITSTATUS(status);
+}
+
+/// The child says so when it fails, and where; then it is gone.
+void expect_failure(const SpawnedProcess& child, const SpawnRequest& request, const std::string& stage,
+                    int number) {
+  EXPECT_TRUE(readable(child.exec_pipe.get(), 10'000));
+  const auto error = read_spawn_error(child.exec_pipe.get(), request);
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->stage, stage);
+  EXPECT_EQ(error->error, number);
+  EXPECT_EQ(exit_code_of(child.pid), 127);
 }
 
 /// Children that are born into it do not run until it thaws: they stand for a program whose file system does
@@ -92,12 +102,7 @@ TEST(Spawn, ALateFailureIsReported) {
   request.directory = "/proc/self/no-such-directory";
   const SpawnedProcess child = spawn(request);
   freezer.thaw();
-  EXPECT_TRUE(readable(child.exec_pipe.get(), 10'000));
-  const auto error = read_spawn_error(child.exec_pipe.get(), request);
-  ASSERT_TRUE(error);
-  EXPECT_EQ(error->stage, "working directory");
-  EXPECT_EQ(error->error, ENOENT);
-  EXPECT_EQ(exit_code_of(child.pid), 127);
+  expect_failure(child, request, "working directory", ENOENT);
 }
 
 TEST(Spawn, InASandboxItReturnsAlthoughTheChildCannotRunYet) {
@@ -120,13 +125,7 @@ TEST(Spawn, AFailureOfTheChildLeavesNothingOfItInOurMemory) {
   request.command = {"/proc/self/status"};
   request.environment = {{"LONG", std::string(100'000, 'x')}};
   for (int i = 0; i < 50; ++i) {
-    const SpawnedProcess child = spawn(request);
-    EXPECT_TRUE(readable(child.exec_pipe.get(), 10'000));
-    const auto error = read_spawn_error(child.exec_pipe.get(), request);
-    ASSERT_TRUE(error);
-    EXPECT_EQ(error->stage, "exec");
-    EXPECT_EQ(error->error, EACCES);
-    EXPECT_EQ(exit_code_of(child.pid), 127);
+    expect_failure(spawn(request), request, "exec", EACCES);
   }
 }
 
@@ -201,15 +200,7 @@ TEST_P(SpawnInASandbox, OneWithoutAnyCloneIsCalledASandbox) {
 TEST_P(SpawnInASandbox, AFailureIsReported) {
   SpawnRequest request = shell("exit 7");
   request.command = {"/proc/self/status"};
-  sandboxed([&] {
-    const SpawnedProcess child = spawn(request);
-    EXPECT_TRUE(readable(child.exec_pipe.get(), 10'000));
-    const auto error = read_spawn_error(child.exec_pipe.get(), request);
-    ASSERT_TRUE(error);
-    EXPECT_EQ(error->stage, "exec");
-    EXPECT_EQ(error->error, EACCES);
-    EXPECT_EQ(exit_code_of(child.pid), 127);
-  });
+  sandboxed([&] { expect_failure(spawn(request), request, "exec", EACCES); });
 }
 
 TEST_P(SpawnInASandbox, TheChildJoinsItsCgroup) {

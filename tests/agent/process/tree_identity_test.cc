@@ -3,17 +3,16 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <fstream>
 
 #include "agent/os/process_table.h"
 #include "agent/os/random_id.h"
 #include "agent/output/output_fifo.h"
+#include "tests/support/forked_child.h"
 #include "tests/support/temporary_directory.h"
 
 namespace codex {
@@ -22,36 +21,21 @@ namespace {
 constexpr uid_t kNobody = 65534;
 
 /// A process of `user` with this token, alive for as long as the object.
-class Bearer {
- public:
-  Bearer(const std::string& token, uid_t user, int output = STDOUT_FILENO) {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      const std::string entry = std::string(kTokenVariable) + "=" + token;
-      const std::array<const char*, 2> environment{entry.c_str(), nullptr};
-      ::dup2(output, STDOUT_FILENO);
-      if (::setresgid(user, user, user) == 0 && ::setresuid(user, user, user) == 0)
-        ::execle("/bin/sleep", "sleep", "1000", static_cast<const char*>(nullptr), environment.data());
-      ::_exit(127);
-    }
-    ::close(ends[1]);
-    char byte = 0;
-    [[maybe_unused]] const auto end_of_file = ::read(ends[0], &byte, 1);  // it has its program
-    ::close(ends[0]);
-  }
-  ~Bearer() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  Bearer(const Bearer&) = delete;
-  Bearer& operator=(const Bearer&) = delete;
-  [[nodiscard]] pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-};
+Child bearer(const std::string& token, uid_t user, int output = STDOUT_FILENO) {
+  Pipe exec;
+  Child child = fork_child([&] {
+    const std::string entry = std::string(kTokenVariable) + "=" + token;
+    const std::array<const char*, 2> environment{entry.c_str(), nullptr};
+    ::dup2(output, STDOUT_FILENO);
+    if (::setresgid(user, user, user) == 0 && ::setresuid(user, user, user) == 0)
+      ::execle("/bin/sleep", "sleep", "1000", static_cast<const char*>(nullptr), environment.data());
+    ::_exit(127);
+  });
+  exec.write_end.reset();
+  char byte = 0;
+  [[maybe_unused]] const auto end_of_file = ::read(exec.read_end.get(), &byte, 1);  // it has its program
+  return child;
+}
 
 bool finds(const TreeIdentity& tree, pid_t pid) {
   const auto found = find_tree(tree);
@@ -128,7 +112,7 @@ TEST_F(Identity, ADiskThatTakesNothingKeepsNobodyFromStarting) {
 TEST_F(Identity, FindsWhoeverCarriesTheTokenWhateverItsUser) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root may start a process of another user";
   const auto tree = make("api");
-  const Bearer ours(tree.token_prefix() + "1/2", kNobody);
+  const Child ours = bearer(tree.token_prefix() + "1/2", kNobody);
   EXPECT_TRUE(finds(tree, ours.pid()));
   EXPECT_EQ(token_of(tree, ours.pid()), "1/2");
 }
@@ -136,7 +120,7 @@ TEST_F(Identity, FindsWhoeverCarriesTheTokenWhateverItsUser) {
 TEST_F(Identity, IsFoundAgainWithWhoHoldsOurOutput) {
   const auto tree = make("api");
   const auto fifo = open_output_fifo(directory_ / "api.stdout");
-  const Bearer backend(tree.token_prefix() + "1/2", ::geteuid(), fifo.get());
+  const Child backend = bearer(tree.token_prefix() + "1/2", ::geteuid(), fifo.get());
   std::filesystem::remove(file());
   std::filesystem::remove(directory_ / "api.stdout");
   EXPECT_EQ(make("api").secret, tree.secret);
@@ -148,8 +132,8 @@ TEST_F(Identity, IsNotTakenFromWhoHoldsNoOutputOfOurs) {
   const auto open_to_all = open_output_fifo(directory_ / "api.stdout");
   ASSERT_EQ(::fchmod(open_to_all.get(), 0666), 0);
   const std::string forged = TreeIdentity{tree.agent_id, "api", std::string(32, 'a')}.token_prefix() + "9/2";
-  const Bearer plain(forged, ::geteuid()), wrong(forged, ::geteuid(), others.get()),
-      anybody(forged, ::geteuid(), open_to_all.get());
+  const Child plain = bearer(forged, ::geteuid()), wrong = bearer(forged, ::geteuid(), others.get()),
+              anybody = bearer(forged, ::geteuid(), open_to_all.get());
   std::filesystem::remove(file());
   EXPECT_NE(make("api").secret, std::string(32, 'a'));
 }
@@ -160,10 +144,10 @@ TEST_F(Identity, WithoutTheSecretNobodyIsOfTheTree) {
   const uid_t us = ::geteuid();
   for (const auto& forged : {id + "/api/1/2", id + "./api/1/2", id + "." + std::string(32, '0') + "/api/1/2",
                              tree.named("web").token_prefix() + "1/2"}) {
-    const Bearer stranger(forged, us);
+    const Child stranger = bearer(forged, us);
     EXPECT_FALSE(finds(tree, stranger.pid())) << forged;
   }
-  const Bearer stranger(TreeIdentity{id, "api", ""}.token_prefix() + "1/2", us);
+  const Child stranger = bearer(TreeIdentity{id, "api", ""}.token_prefix() + "1/2", us);
   EXPECT_FALSE(finds(TreeIdentities(directory_.path() / "none").of("api"), stranger.pid()))
       << "who does not know the secret finds nobody";
 }
@@ -171,10 +155,10 @@ TEST_F(Identity, WithoutTheSecretNobodyIsOfTheTree) {
 TEST_F(Identity, WhatHadNoSecretIsBelievedOfOurOwnUserOnly) {
   auto tree = make("api");
   tree.guessable = true;
-  const Bearer ours(tree.guessable_prefix() + "1/2", ::geteuid());
+  const Child ours = bearer(tree.guessable_prefix() + "1/2", ::geteuid());
   EXPECT_TRUE(finds(tree, ours.pid()));
   if (::geteuid() != 0) GTEST_SKIP() << "only root may start a process of another user";
-  const Bearer stranger(tree.guessable_prefix() + "2/3", kNobody);
+  const Child stranger = bearer(tree.guessable_prefix() + "2/3", kNobody);
   EXPECT_FALSE(finds(tree, stranger.pid()));
 }
 

@@ -149,13 +149,7 @@ TEST_F(PostgresProbeTest, FullBacklogIsATimeout) {
   std::uint16_t port = 0;
   const auto listener = listen_on_loopback(0, port);
   const auto spec = postgres_spec("postgres://127.0.0.1:" + std::to_string(port) + "/codex");
-  std::vector<std::unique_ptr<Probe>> fillers;
-  for (int i = 0; i < 4; ++i) {
-    fillers.push_back(make_probe(spec, context));
-    fillers.back()->start(Clock::now() + kAmple, [](const ProbeResult&) { ADD_FAILURE(); });
-  }
-  for (int i = 0; i < 20; ++i) loop.run_once(5ms);
-  const auto result = ask(spec, kShort);
+  const auto result = ask_in_full_backlog(spec);
   expect_failure(result, Reason::kTimeout);
   EXPECT_THAT(result.detail, HasSubstr("not connected"));
 }

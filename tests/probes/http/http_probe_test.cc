@@ -188,14 +188,7 @@ TEST_F(HttpProbeTest, FullBacklogIsATimeout) {
   std::uint16_t port = 0;
   const auto listener = listen_on_loopback(0, port);
   const auto spec = http_spec("http://127.0.0.1:" + std::to_string(port) + "/health");
-  // The first connections still fit into the accept queue; nobody takes them out.
-  std::vector<std::unique_ptr<Probe>> fillers;
-  for (int i = 0; i < 4; ++i) {
-    fillers.push_back(make_probe(spec, context));
-    fillers.back()->start(Clock::now() + kAmple, [](const ProbeResult&) { ADD_FAILURE(); });
-  }
-  for (int i = 0; i < 20; ++i) loop.run_once(5ms);
-  const auto result = ask(spec, kShort);
+  const auto result = ask_in_full_backlog(spec);
   expect_failure(result, Reason::kTimeout);
   EXPECT_EQ(result.detail, "GET /health: no answer within 300 ms (not connected)");
   EXPECT_THAT(phases_of(result), ElementsAre(Phase::kResolve, Phase::kConnect));
