@@ -1,8 +1,9 @@
 #include "exporters/http/http_routes.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
+
+#include "agent/text/url_secrets.h"
 
 namespace codex {
 
@@ -11,21 +12,11 @@ namespace {
 using Methods = std::set<std::string>;
 constexpr std::string_view kNumber = R"((\d+))";
 
-/// %XX becomes its byte, anything else stays. `plus_is_blank`: as forms encode a query.
-std::string percent_decoded(std::string_view text, bool plus_is_blank) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char* const digits = text.data() + i + 1;
-    unsigned char byte = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(digits, digits + 2, byte, 16).ptr == digits + 2) {
-      decoded += static_cast<char>(byte);
-      i += 2;
-    } else {
-      decoded += plus_is_blank && text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return decoded;
+/// As forms encode a query.
+std::string form_decode(std::string_view text) {
+  std::string blanks(text);
+  std::replace(blanks.begin(), blanks.end(), '+', ' ');
+  return percent_decode(blanks);
 }
 
 /// Of equal names the first counts.
@@ -36,7 +27,7 @@ std::map<std::string, std::string> parse_query(std::string_view text) {
     text.remove_prefix(std::min(text.size(), pair.size() + 1));
     const std::string_view name = pair.substr(0, pair.find('='));
     const std::string_view value = pair.substr(std::min(pair.size(), name.size() + 1));
-    if (!name.empty()) values.emplace(percent_decoded(name, true), percent_decoded(value, true));
+    if (!name.empty()) values.emplace(form_decode(name), form_decode(value));
   }
   return values;
 }
@@ -91,7 +82,7 @@ HttpResponse HttpRoutes::respond(const HttpHead& head, std::string_view body,
                                  std::optional<uid_t> peer_uid) const {
   HttpRequest request;
   request.method = head.method;
-  request.path = percent_decoded(head.path(), false);
+  request.path = percent_decode(head.path());
   const Route* chosen = nullptr;
   Methods all, of_this_path;
   for (const Route& route : routes_) {
