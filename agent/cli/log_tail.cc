@@ -11,6 +11,7 @@
 #include <string>
 
 #include "agent/os/check.h"
+#include "agent/os/files.h"
 
 namespace codex {
 namespace {
@@ -89,7 +90,7 @@ bool LogTail::was_replaced() const {
   }, open_file{};
   if (::stat(path_.c_str(), &by_name) != 0) return false;
   check("fstat", ::fstat(file_.get(), &open_file));
-  return by_name.st_ino != open_file.st_ino || by_name.st_dev != open_file.st_dev;
+  return !is_same_file(by_name, open_file);
 }
 
 bool LogTail::read_new(const Sink& sink) {

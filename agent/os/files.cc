@@ -109,6 +109,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
   temporary.keep();
 }
 
+bool is_same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 void make_private_directory(const std::filesystem::path& path) {
   const auto directory = path.has_filename() ? path : path.parent_path();
   make_parents(directory.parent_path());

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -22,6 +24,9 @@ std::optional<std::string> read_proc_file(int directory_fd, const char* name,
 /// what we write this way means nothing after a crash of the whole machine. One writer at a time. May block:
 /// call it from a Worker. Throws std::system_error.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content, int mode = 0600);
+
+/// Whether both are of one file, under whatever names it was found.
+bool is_same_file(const struct stat& a, const struct stat& b);
 
 /// Makes `path` and its parents; the last one gets mode 0700 and must be ours. Throws with a message that
 /// names the path, its owner and what to do.

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "agent/os/clock.h"
+#include "agent/os/files.h"
 #include "agent/os/unique_fd.h"
 
 namespace codex {
@@ -25,10 +26,6 @@ namespace {
 
 constexpr std::size_t kMaxPending = std::size_t{4} << 20;
 constexpr auto kRetryPause = std::chrono::seconds(1);
-
-bool is_same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
 
 /// How many of the first bytes of `text`, whole lines if it has any, fit into `room`; 0 if none do.
 std::size_t whole_lines_within(std::string_view text, std::uint64_t room) {

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "agent/os/check.h"
+#include "agent/os/files.h"
 #include "agent/os/peeked_fifo.h"
 
 namespace codex {
@@ -21,10 +22,6 @@ bool is_our_fifo(const struct stat& info) {
 /// Nobody else can have opened it.
 bool is_private(const struct stat& info) {
   return (info.st_mode & 0777) == 0600;
-}
-
-bool is_same_file(const struct stat& a, const struct stat& b) {
-  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 struct stat stat_of(int fd) {

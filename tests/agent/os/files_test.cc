@@ -134,5 +134,19 @@ TEST(MakePrivateDirectory, NamesTheOwnerOfAForeignDirectory) {
   }
 }
 
+TEST(SameFile, IsKnownByAnyOfItsNames) {
+  const TemporaryDirectory directory;
+  write_contents(directory / "file", "x");
+  write_contents(directory / "copy", "x");
+  std::filesystem::create_hard_link(directory / "file", directory / "link");
+  const auto stat_of = [&](const char* name) {
+    struct stat info {};
+    EXPECT_EQ(::stat((directory / name).c_str(), &info), 0);
+    return info;
+  };
+  EXPECT_TRUE(is_same_file(stat_of("file"), stat_of("link")));
+  EXPECT_FALSE(is_same_file(stat_of("file"), stat_of("copy")));
+}
+
 }  // namespace
 }  // namespace codex
