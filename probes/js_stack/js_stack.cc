@@ -1,6 +1,7 @@
 #include "probes/js_stack/js_stack.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <time.h>
 
 #include <algorithm>
@@ -192,10 +193,26 @@ class StackReading {
   std::size_t reads_ = 0, bytes_ = 0;
 };
 
+/// Signals go by number: a process that /proc does not show may live all the same.
+bool lives(pid_t pid) {
+  return ::kill(pid, 0) == 0 || errno == EPERM;
+}
+
+void explain_unseen(pid_t pid, int error, JsStack& result) {
+  result.error = error_of(error);
+  if (error != ENOENT || !lives(pid)) return;
+  result.error = JsStackError::kNotPermitted;
+  result.detail = "/proc hides it from this user (hidepid)";
+}
+
 void read_process(pid_t pid, V8Programs& programs, JsStack& result) {
   const UniqueFd process(::open(("/proc/" + std::to_string(pid)).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   const auto stat = process ? read_proc_file(process.get(), "stat") : std::nullopt;
-  const auto maps_text = stat ? read_proc_file(process.get(), "maps", kMaxMapsText) : std::nullopt;
+  if (!stat) {
+    explain_unseen(pid, errno, result);
+    return;
+  }
+  const auto maps_text = read_proc_file(process.get(), "maps", kMaxMapsText);
   if (!maps_text) {
     result.error = error_of(errno);
     return;

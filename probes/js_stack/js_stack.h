@@ -15,7 +15,8 @@ namespace codex {
 enum class JsStackError {
   kNone,
   kGone,          ///< ended, or ended meanwhile
-  kNotPermitted,  ///< other user, Yama, seccomp, or a debugger holds it: ptrace(2) access is needed
+  kNotPermitted,  ///< other user, Yama, seccomp, or a debugger holds it: ptrace(2) access is needed.
+                  ///< detail: that /proc does not even show it (hidepid), if so
   kNotNode,       ///< no V8 in its executable or libnode.so
   kStripped,      ///< V8 without v8dbg_* constants
   kUnsupportedArchitecture,  ///< only x86-64

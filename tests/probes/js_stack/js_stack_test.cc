@@ -288,21 +288,6 @@ TEST(JsStack, SaysWhyThereIsNone) {
   EXPECT_EQ(read_js_stack(ended.pid()).error, JsStackError::kGone) << "a zombie";
 }
 
-TEST(JsStack, OtherUsersProcessIsNotPermitted) {
-  const Child sleeping({"sleep", "1000"});
-  ASSERT_TRUE(eventually([&] { return sleeping.stat().comm == "sleep"; }));
-  // Whoever runs this: as nobody, or as a user without rights to init.
-  const pid_t reader = check("fork", ::fork());
-  if (reader == 0) {
-    const bool dropped =
-        ::geteuid() == 0 && ::setresgid(65534, 65534, 65534) == 0 && ::setresuid(65534, 65534, 65534) == 0;
-    ::_exit(static_cast<int>(read_js_stack(dropped ? sleeping.pid() : 1).error));
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(reader, &status, 0), reader);
-  EXPECT_EQ(WEXITSTATUS(status), static_cast<int>(JsStackError::kNotPermitted));
-}
-
 /// A process that does nothing but run.
 class Spinning : public Child {
  public:
