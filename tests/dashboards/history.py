@@ -2,6 +2,7 @@
 OpenMetrics text with timestamps, which promtool turns into the blocks of a real Prometheus. The times of the plot are
 minutes after START."""
 
+import functools
 import subprocess
 
 from catalogue import read_catalogue
@@ -104,6 +105,7 @@ def agents():
     ]
 
 
+@functools.cache
 def generate(origin=START):
     """{(name, labels): [(seconds after the begin, value), ...]}, `job` and `instance` among the labels. `origin` is the
     Unix time of the begin, for the values that are times."""

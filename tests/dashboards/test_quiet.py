@@ -1,6 +1,8 @@
 """Nothing fires when nothing is wrong: all alerts at once over everything that an agent exports, while an operator stops
 a backend, while one starts, over one missed scrape, and after a restart of the agent."""
 
+import functools
+
 import history
 import pytest
 from rule_files import alerts_with, run_tests
@@ -43,8 +45,10 @@ SCENARIOS = {
 }
 
 
-def input_series(story, agent, begin, lasts):
+@functools.cache
+def input_series(scenario):
     """What Prometheus gets, in promtool's notation; its clock begins at `begin`."""
+    story, agent, begin, lasts = SCENARIOS[scenario]
     backend = SimulatedBackend("app", story, memory_limit=512 * history.MIB)
     simulated = SimulatedAgent("shop:9847", [backend], **agent)
     target, series = (("job", history.JOB), ("instance", simulated.instance)), {}
@@ -56,9 +60,9 @@ def input_series(story, agent, begin, lasts):
 
 
 def quiet(scenario, directory, document=None):
-    story, agent, begin, lasts = SCENARIOS[scenario]
+    lasts = SCENARIOS[scenario][3]
     return run_tests(directory, [{
-        "name": scenario, "interval": f"{STEP}s", "input_series": input_series(story, agent, begin, lasts),
+        "name": scenario, "interval": f"{STEP}s", "input_series": input_series(scenario),
         "promql_expr_test": [
             {"expr": 'count by (alertname) (count_over_time(ALERTS{alertstate="firing"}[1d]))', "eval_time": f"{lasts}s",
              "exp_samples": []},
