@@ -5,6 +5,8 @@ import dataclasses
 
 import pytest
 
+from harness import lanes
+from harness.agent import Agent
 from harness.hang_controls import CONTROLS, hang_for
 from harness.waiting import holds_for, wait_until
 from harness.zoo import get
@@ -15,6 +17,7 @@ SECONDS = 3.5
 IMPATIENT = '[backend.app.probe.http]\nperiod = "1s"\ntimeout = "500ms"\n'
 HUNG = {"sync_child": {"again": hang_for("exec", 5, pause=1)}, "report": {"again": hang_for("work", 5, pause=1)},
         "debugger": {}}
+OVERLOADED = ["slow_handlers", "new_connections"]
 
 
 def check(control, surroundings, agent, seconds=SECONDS):
@@ -22,23 +25,24 @@ def check(control, surroundings, agent, seconds=SECONDS):
     assert not control.wrong(found), (control.wrong(found), agent.run("evidence", "latest").stdout)
 
 
-@pytest.mark.parametrize("name", [name for name in CONTROLS if name not in HUNG])
-def test_it_is_left_alone(surroundings, agent, name):
-    check(CONTROLS[name], surroundings, agent)
+def left_alone(name):
+    return lambda surroundings, agent: check(CONTROLS[name], surroundings, agent)
 
 
-@pytest.mark.parametrize("name", ["slow_handlers", "new_connections"])
-def test_a_failing_probe_restarts_no_overloaded_server_and_says_so(surroundings, agent, name):
-    told = set()
+def overloaded(name):
+    def job(surroundings, agent):
+        told = set()
 
-    def note(around, agent):
-        told.add((agent.backend()["state"], agent.backend()["health_reason"]))
+        def note(around, agent):
+            told.add((agent.backend()["state"], agent.backend()["health_reason"]))
 
-    check(dataclasses.replace(CONTROLS[name], extra=IMPATIENT, again=note), surroundings, agent, 8)
-    assert ("degraded", "overloaded") in told, told
+        check(dataclasses.replace(CONTROLS[name], extra=IMPATIENT, again=note), surroundings, agent, 8)
+        assert ("degraded", "overloaded") in told, told
+
+    return job
 
 
-def test_a_health_endpoint_that_answers_slowly_is_no_reason_to_restart(surroundings, agent):
+def slow(surroundings, agent):
     agent.environment.update(surroundings.environment())
     agent.configure([*NODE, agent.port], 'timeout = "500ms"\n', period="1s")
     agent.start()
@@ -49,7 +53,60 @@ def test_a_health_endpoint_that_answers_slowly_is_no_reason_to_restart(surroundi
     assert any(event["reason"] == "slow" and "answers, but not within" in event["detail"] for event in agent.events())
 
 
-@pytest.mark.parametrize("name", HUNG)
-def test_a_failing_probe_restarts_no_hang_that_is_to_be_left_alone(surroundings, agent, name):
-    control = CONTROLS[name]
-    check(dataclasses.replace(control, extra=control.extra + IMPATIENT, **HUNG[name]), surroundings, agent, 5)
+def hung(name):
+    control = dataclasses.replace(CONTROLS[name], extra=CONTROLS[name].extra + IMPATIENT, **HUNG[name])
+    return lambda surroundings, agent: check(control, surroundings, agent, 5)
+
+
+LEFT_ALONE = {name: left_alone(name) for name in CONTROLS if name not in HUNG}
+PROBED = {f"{name}, probed": overloaded(name) for name in OVERLOADED}
+SLOW = {"drip, probed": slow}
+HANGING = {f"{name}, probed": hung(name) for name in HUNG}
+JOBS = {**LEFT_ALONE, **PROBED, **SLOW, **HANGING}
+
+# In the first lane what takes a processor, in the second what waits. Hogs take all; they come when those are done.
+BUSY = ["slow_handlers", "new_connections", "collections", *PROBED, "report, probed"]
+HOGS = "cpu_hogs"
+LANES = [BUSY, [name for name in JOBS if name not in (*BUSY, HOGS)]]
+
+
+@pytest.fixture(scope="module")
+def run(request, surroundings, tmp_path_factory):
+    """Waits for a control, and raises what it has found wrong. Each has an agent of its own."""
+    def job(name):
+        agent = Agent(tmp_path_factory.mktemp("control") / "project")
+        try:
+            JOBS[name](surroundings, agent)
+        except Exception as error:
+            raise AssertionError(f"{error}\n--- its agent's log\n{agent.log[-4000:]}") from error
+        finally:
+            agent.close()
+
+    with lanes.running(request, LANES, job) as result:
+        yield lambda name: job(name) if name == HOGS else result(name)
+
+
+@pytest.mark.parametrize("name", [name for name in LEFT_ALONE if name != HOGS])
+def test_it_is_left_alone(run, name):
+    run(name)
+
+
+@pytest.mark.parametrize("name", PROBED)
+def test_a_failing_probe_restarts_no_overloaded_server_and_says_so(run, name):
+    run(name)
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_health_endpoint_that_answers_slowly_is_no_reason_to_restart(run, name):
+    run(name)
+
+
+@pytest.mark.parametrize("name", HANGING)
+def test_a_failing_probe_restarts_no_hang_that_is_to_be_left_alone(run, name):
+    run(name)
+
+
+@pytest.mark.parametrize("name", [HOGS])
+def test_it_is_left_alone_beside_hogs(run, name):
+    """The last one: every other has been waited for."""
+    run(name)

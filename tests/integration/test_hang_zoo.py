@@ -1,9 +1,8 @@
 """The hang detector against real programs: it names what hangs, and nothing that does not."""
 
-import concurrent.futures
-
 import pytest
 
+from harness import lanes
 from harness.zoo_cases import CASES
 
 # Generous: the machine may be busy, and a program that gets no CPU is not judged. tests/bench/hang_zoo measures.
@@ -16,7 +15,8 @@ NOTHING = ["idle", "load_64", "long_poll", "server_events", "block_200", "nodemo
 # take a processor; in the second, those that share the database.
 LANES = [
     ["load_64", "loop", "regex", "microtasks", "gc"],
-    ["row_locked", "pool_leak", "database_stopped", "exec", "fifo", "atomics", "sigstop", "python_child", "python_fifo"],
+    ["row_locked", "pool_leak", "database_stopped", "exec", "fifo", "atomics", "sigstop", "python_child",
+     "python_fifo"],
     ["idle", "handler", "upstream", "debugger"],
     ["long_poll", "pool4", "files"],
     ["server_events", "block_200", "nodemon_restart"],
@@ -26,14 +26,8 @@ LANES = [
 @pytest.fixture(scope="module")
 def found(request, surroundings):
     """What a case has found. All that are asked for begin at once, each in its lane."""
-    wanted = {item.callspec.params["name"] for item in request.session.items if item.module is request.module}
-    lanes, runs = [], {}
-    for names in LANES:
-        lanes.append(concurrent.futures.ThreadPoolExecutor(1))
-        runs |= {name: lanes[-1].submit(CASES[name].run, surroundings) for name in names if name in wanted}
-    yield lambda name: runs[name].result()
-    for lane in lanes:
-        lane.shutdown(cancel_futures=True)
+    with lanes.running(request, LANES, lambda name: CASES[name].run(surroundings)) as result:
+        yield result
 
 
 @pytest.mark.parametrize("name", LOOP + REQUESTS)
