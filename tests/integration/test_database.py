@@ -10,51 +10,79 @@ from harness.waiting import holds_for, wait_until
 OUTAGE = float(os.environ.get("CODEX_OUTAGE_SECONDS", "20"))
 
 
-@pytest.fixture(params=["1s", "5s"], ids=["database asked as often", "health asked more often"])
-def project(request, agent, postgres, node_modules):
-    """/health fails with the database; the agent may see either of them first."""
-    agent.copy_example("node-postgres", node_modules)
-    (agent.directory / ".env").write_text(f"DATABASE_URL={postgres.url}\n", encoding="ascii")
-    agent.configure(["node", "server.js"], f"""\
+@pytest.fixture
+def projects(make_agent, postgres, node_modules):
+    """/health fails with the database; the agent may see either of them first: of the one project both are asked as
+    often, of the other /health is. They live through the same outages at the same time."""
+    made = []
+    for period in ("1s", "5s"):
+        agent = make_agent(f"asked-every-{period}")
+        agent.copy_example("node-postgres", node_modules)
+        (agent.directory / ".env").write_text(f"DATABASE_URL={postgres.url}\n", encoding="ascii")
+        agent.configure(["node", "server.js"], f"""\
 timeout = "1s"
 [backend.app.probe.database]
-period = "{request.param}"
+period = "{period}"
 timeout = "1s"
 """, period="1s")
-    agent.start()
-    return agent
+        agent.start()
+        made.append(agent)
+    return made
 
 
-def unchanged(agent, before):
-    now = agent.backend()
-    assert now["pid"] == before["pid"] and now["generation"] == before["generation"], "the backend was restarted"
-    assert now["restarts"]["total"] == 0
-    return now["state"] == "degraded"
+class Outage:
+    """What an outage does to a project; `before` is its backend as it was."""
+
+    def __init__(self, project):
+        self._project = project
+        self.before = project.backend()
+        assert self.before["health"] == "healthy"
+
+    def degraded(self):
+        """Whether it is, after a look at whether it is the same process."""
+        now, where = self._project.backend(), self._project.directory.name
+        assert now["pid"] == self.before["pid"] and now["generation"] == self.before["generation"], (
+            f"{where}: the backend was restarted")
+        assert now["restarts"]["total"] == 0, where
+        return now["state"] == "degraded"
+
+    def is_told(self, reason):
+        project = self._project
+        project.wait_for_state("degraded", 20)
+        degraded = wait_until(
+            lambda: (found := project.backend())["health_reason"].startswith("database") and found, 30,
+            "the database as the reason", interval=0.1)
+        assert degraded["state"] == "degraded"
+        probe = next(probe for probe in degraded["probes"] if probe["name"] == "database")
+        assert (probe["outcome"], probe["reason"]) == ("failure", reason)
+        told = project.run("status", expect=5)
+        assert "❌ Database not connected" in told.stdout and reason in told.stdout
+
+    def is_counted(self, reason):
+        metrics = self._project.metrics()
+        assert metrics.value("codex_agent_backend_state", state="degraded") == 1
+        assert metrics.value("codex_agent_probe_failures_total", probe="database", reason=reason) >= 3
+        assert metrics.value("codex_agent_backend_up") == 1
+
+    def heals(self):
+        self._project.wait_for_state("running", 30)
+        self._project.run("status", expect=0)
+        assert not self.degraded(), "still degraded"
 
 
 @pytest.mark.parametrize("outage,reason", [("stop", "refused"), ("pause", "timeout")])
-def test_an_outage_degrades_and_heals_without_a_restart(project, postgres, outage, reason):
-    assert project.backend()["health"] == "healthy"
-    before = project.backend()
+def test_an_outage_degrades_and_heals_without_a_restart(projects, postgres, outage, reason):
+    outages = [Outage(project) for project in projects]
     getattr(postgres, outage)()
-    project.wait_for_state("degraded", 20)
-    degraded = wait_until(lambda: (found := project.backend())["health_reason"].startswith("database") and found, 30,
-                          "the database as the reason", interval=0.1)
-    assert degraded["state"] == "degraded"
-    probe = next(probe for probe in degraded["probes"] if probe["name"] == "database")
-    assert (probe["outcome"], probe["reason"]) == ("failure", reason)
-    told = project.run("status", expect=5)
-    assert "❌ Database not connected" in told.stdout and reason in told.stdout
-    holds_for(lambda: unchanged(project, before), OUTAGE if outage == "stop" else OUTAGE / 2, "degraded", 0.5)
-    metrics = project.metrics()
-    assert metrics.value("codex_agent_backend_state", state="degraded") == 1
-    assert metrics.value("codex_agent_probe_failures_total", probe="database", reason=reason) >= 3
-    assert metrics.value("codex_agent_backend_up") == 1
-
+    for each in outages:
+        each.is_told(reason)
+    holds_for(lambda: all([each.degraded() for each in outages]), OUTAGE if outage == "stop" else OUTAGE / 2,
+              "degraded", 0.5)
+    for each in outages:
+        each.is_counted(reason)
     postgres.ensure_running()
-    project.wait_for_state("running", 30)
-    project.run("status", expect=0)
-    assert not unchanged(project, before), "still degraded"
+    for each in outages:
+        each.heals()
 
 
 def test_a_wrong_password_is_told_apart_from_an_outage(agent, postgres):
@@ -66,9 +94,10 @@ def test_a_wrong_password_is_told_apart_from_an_outage(agent, postgres):
     assert "not-the-password" not in told.stdout + told.stderr
 
 
-def test_a_database_restart_between_two_probes_is_no_news(project, postgres):
-    before = project.backend()
+def test_a_database_restart_between_two_probes_is_no_news(projects, postgres):
+    before = [project.backend() for project in projects]
     postgres.stop()
     postgres.start()
-    wait_until(lambda: project.backend()["state"] == "running", 30, "healthy again")
-    assert project.backend()["generation"] == before["generation"]
+    for project, known in zip(projects, before):
+        wait_until(lambda: project.backend()["state"] == "running", 30, "healthy again")
+        assert project.backend()["generation"] == known["generation"]
