@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import sqlite3
 import subprocess
 import urllib.request
@@ -43,15 +44,6 @@ def chromium():
 
 
 @pytest.fixture
-def browser(chromium):
-    """An empty page in a window of a usual size; at the end the console must have nothing to tell."""
-    chromium.reset()
-    yield chromium
-    chromium.open("about:blank")
-    assert chromium.complaints() == []
-
-
-@pytest.fixture
 def page_server():
     """Starts the page of a made-up backend, all of whose texts are `text` if there is one; its address."""
     program = os.environ.get("CODEX_PAGE_SERVER", str(REPOSITORY / "build" / "release" / "tests" / "page_server"))
@@ -59,6 +51,7 @@ def page_server():
 
     def start(*text):
         servers.append(subprocess.Popen([program, *text], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True))
+        assert select.select([servers[-1].stdout], [], [], PATIENCE)[0], f"page_server told no port within {PATIENCE} s"
         return f"http://127.0.0.1:{int(servers[-1].stdout.readline())}"
 
     yield start
@@ -66,6 +59,16 @@ def page_server():
         server.kill()
         server.wait()
         server.stdout.close()
+
+
+@pytest.fixture
+def browser(chromium, make_agent, page_server):
+    """An empty page in a window of a usual size; at the end the console must have nothing to tell. It needs the servers
+    so that it leaves the page before they end: the page would notice."""
+    chromium.reset()
+    yield chromium
+    chromium.open("about:blank")
+    assert chromium.complaints() == []
 
 
 def address(agent):
@@ -106,19 +109,17 @@ def test_it_shows_all_there_is_to_know(browser, application, tmp_path):
     agent = application(database=f"sqlite:{tmp_path}/app.db")
     backend = agent.backend()
     browser.open(address(agent))
-    assert browser.title() == "running: app - codex-agent"
-    assert browser.texts("h2") == ["app"]
-    assert browser.texts(".state") == ["✓ running"]
-    assert [text.splitlines()[0].split(" ")[0] for text in browser.texts(".checks tbody tr")] == ["port", "http", "database"]
-    for row in browser.texts(".checks tbody tr"):
+    title, names, states, checks, facts, figures, legend, events = browser.look(
+        "h2", ".state", ".checks tbody tr", ".facts > div", "figcaption", ".legend li", ".events tbody tr")
+    assert (title, names, states) == ("running: app - codex-agent", ["app"], ["✓ running"])
+    assert [text.splitlines()[0].split(" ")[0] for text in checks] == ["port", "http", "database"]
+    for row in checks:
         assert "✓ ok" in row and "ms" in row and "at most" in row
-    facts = dict(text.split("\n") for text in browser.texts(".facts > div"))
+    facts = dict(text.split("\n") for text in facts)
     assert facts["pid"] == str(backend["pid"]) and facts["port"] == f"{agent.port} listening"
     assert facts["wanted"] == "running" and facts["restarts"] == "0" and facts["up"]
-    figures = browser.texts("figcaption")
     assert "MiB" in figures[0] and "in 1 process" in figures[0] and "of a core" in figures[1]
-    assert any("running" in text for text in browser.texts(".legend li"))
-    events = browser.texts(".events tbody tr")
+    assert any("running" in text for text in legend)
     assert "starting → running" in events[0] and "ready" in events[0]
     assert "stopped → starting" in events[1] and "start_command" in events[1]
     assert browser.script("return document.querySelectorAll('.timeline g title').length") >= 1
@@ -160,13 +161,12 @@ def test_a_hang_is_told_while_it_lasts_and_remembered(browser, application):
     agent = application('failure_threshold = 100\n[backend.app.hang]\naction = "report"\n')
     browser.open(address(agent))
     ask(agent, "loop")
-    shown = wait_for_text(browser, ".hang", "Hang: spin", HOSTILE[:20])
-    assert "codex-agent evidence" in shown and "nothing else is done" in shown
+    wait_for_text(browser, ".hang", "Hang: spin", HOSTILE[:20], "codex-agent evidence", "nothing else is done")
     wait_for_text(browser, ".state", "✗ hung")
     assert browser.title() == "hung: app - codex-agent"
     wait_for_text(browser, ".legend li", "hung")
-    first = browser.texts(".hang")[0]
-    wait_until(lambda: browser.texts(".hang")[0] != first, PATIENCE, "a later time in it", interval=0.2)
+    first = browser.texts(".hang")
+    wait_until(lambda: browser.texts(".hang") not in ([], first), PATIENCE, "a later time in it", interval=0.2)
     assert_inert(browser)
     agent.run("restart", expect=0)
     wait_for_text(browser, ".last-hang", "Last hang: spin", HOSTILE[:20])
@@ -186,12 +186,13 @@ def test_what_the_log_said_is_only_text(browser, application):
 
 def assert_inert(browser):
     """Nothing of the hostile text has become an element, an attribute or a program."""
-    counts = browser.script(
-        "return ['img', 'script', '[onerror]', '[onload]', 'iframe', 'style', '[style]']"
-        ".map(selector => document.querySelectorAll(selector).length)")
+    counts, scripts, owned = browser.script(
+        "return [['img', 'script', '[onerror]', '[onload]', 'iframe', 'style', '[style]']"
+        ".map(selector => document.querySelectorAll(selector).length),"
+        "[...document.scripts].map(each => each.getAttribute('src')), typeof window.owned]")
     assert counts == [0, 1, 0, 0, 0, 0, 0]
-    assert browser.script("return document.scripts[0].getAttribute('src')") == "/status.js"
-    assert browser.script("return typeof window.owned") == "undefined"
+    assert scripts == ["/status.js"]
+    assert owned == "undefined"
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "\"><svg onload=owned=1>", "</title></pattern><script>owned=1//",
@@ -201,21 +202,21 @@ def test_hostile_texts_are_only_text_wherever_they_stand(browser, page_server, t
     for round_trip in range(2):  # as it was served, and as it was taken over by the script
         assert_inert(browser)
         shown = text[:20] if text.isprintable() else "\\x1b[31m"
-        for selector in ("h2", ".state", ".problem", ".hang", ".checks th", ".checks .detail", ".facts dd", ".events .detail"):
-            found = browser.texts(selector)
+        places = ("h2", ".state", ".problem", ".hang", ".checks th", ".checks .detail", ".facts dd", ".events .detail")
+        for selector, found in zip(places, browser.look(*places)[1:]):
             assert any(shown in each for each in found), (selector, found)
         assert browser.script("return document.documentElement.scrollWidth <= innerWidth")
         if round_trip == 0:
             browser.script("document.querySelector('h2').textContent = ''")
-            wait_until(lambda: browser.texts("h2")[0], PATIENCE, "an update", interval=0.2)
+            wait_until(lambda: any(browser.texts("h2")), PATIENCE, "an update", interval=0.2)
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_nothing_has_to_be_moved_sideways(browser, page_server, width):
     browser.resize(width, 740)
     browser.open(page_server())
-    assert browser.script("return innerWidth") == width
-    assert browser.script("return document.documentElement.scrollWidth") <= width
+    inner, scroll = browser.script("return [innerWidth, document.documentElement.scrollWidth]")
+    assert inner == width and scroll <= width
     outside = browser.script("""return [...document.querySelectorAll('main *')].filter(each => {
         const box = each.getBoundingClientRect();
         return box.width > 1 && !each.closest('svg') && (box.left < -1 || box.right > innerWidth + 1);
@@ -247,8 +248,9 @@ def test_dark_and_light_can_both_be_read(browser, page_server):
 
 def test_colour_is_never_the_only_signal(browser, page_server):
     browser.open(page_server())
-    fills = browser.script("return [...document.querySelectorAll('.timeline rect')].map(each => each.getAttribute('fill'))")
-    titles = browser.script("return [...document.querySelectorAll('.timeline title')].map(each => each.textContent)")
+    fills, titles = browser.script(
+        "return [[...document.querySelectorAll('.timeline rect')].map(each => each.getAttribute('fill')),"
+        " [...document.querySelectorAll('.timeline title')].map(each => each.textContent)]")
     assert len(fills) == len(titles) > 8
     for fill, title in zip(fills, titles):
         assert fill == f"url(#state-{title.split(' ')[0]})"
@@ -263,11 +265,11 @@ def test_it_is_complete_without_javascript(browser, application):
     agent = application()
     browser.devtools("Emulation.setScriptExecutionDisabled", value=True)
     browser.open(address(agent))
-    assert browser.title() == "running: app - codex-agent"
-    assert browser.texts(".state") == ["✓ running"]
-    assert all("✓ ok" in row for row in browser.texts(".checks tbody tr"))
-    assert "starting → running" in browser.texts(".events tbody tr")[0]
-    assert any("running" in text for text in browser.texts(".legend li"))
+    title, states, checks, events, legend = browser.look(".state", ".checks tbody tr", ".events tbody tr", ".legend li")
+    assert (title, states) == ("running: app - codex-agent", ["✓ running"])
+    assert checks and all("✓ ok" in row for row in checks)
+    assert "starting → running" in events[0]
+    assert any("running" in text for text in legend)
     before = page_requests(agent)
     agent.stop()
     # It asks to be loaded again every few seconds.
@@ -283,16 +285,19 @@ def test_an_agent_that_is_gone_or_silent_is_told_since_when(browser, application
     daemon.suspend()
     shown = wait_for_text(browser, "#unreachable", "cannot be reached since", "no answer")
     assert "What is shown is of" in shown
-    assert browser.title().startswith("? ")
-    assert browser.texts(".state") == ["✓ running"], "what was known stays readable"
+    title, states = browser.look(".state")
+    assert title.startswith("? ") and states == ["✓ running"], "what was known stays readable"
     daemon.resume()
-    wait_until(lambda: browser.texts("#unreachable") == [""], PATIENCE, "the return", interval=0.2)
-    assert browser.title() == "running: app - codex-agent"
+    title, _ = wait_until(lambda: (found := browser.look("#unreachable"))[1] == [""] and found, PATIENCE, "the return",
+                          interval=0.2)
+    assert title == "running: app - codex-agent"
     agent.kill_daemon()
     first = wait_for_text(browser, "#unreachable", "cannot be reached since")
     since = first.split("since ")[1].split(" (")[0]
-    wait_until(lambda: browser.texts("#unreachable")[0] != first, PATIENCE, "the time that goes by", interval=0.2)
-    assert f"since {since} (" in browser.texts("#unreachable")[0], "the beginning stays"
+    (later,) = wait_until(lambda: (found := browser.texts("#unreachable")) != [first] and found, PATIENCE,
+                          "the time that goes by", interval=0.2)
+    assert f"since {since} (" in later, "the beginning stays"
+    browser.open("about:blank")
     browser.expect_complaints("ERR_CONNECTION_REFUSED")
     agent.run("start", expect=0)
 
@@ -321,8 +326,9 @@ def test_the_past_survives_the_agent(browser, application):
     agent.kill_daemon()
     agent.run("start", expect=0)
     browser.open(address(agent))
-    assert any("hung" in text for text in browser.texts(".legend li"))
-    assert any("running → hung" in row for row in browser.texts(".events tbody tr"))
+    _, legend, events = browser.look(".legend li", ".events tbody tr")
+    assert any("hung" in text for text in legend)
+    assert any("running → hung" in row for row in events)
     history = json.loads(agent.http("/api/v1/history")[2])["backends"][0]
     assert "hung" in [state["state"] for state in history["states"]]
 
