@@ -1,6 +1,8 @@
 """The agent is killed at random moments, again and again; a fresh one always ends up in the wanted state, with one
-tree. CODEX_CHAOS_ROUNDS and CODEX_CHAOS_SEED choose how often and which moments."""
+tree. CODEX_CHAOS_ROUNDS and CODEX_CHAOS_SEED choose how often and which moments. Two projects share the rounds: each
+mostly waits."""
 
+import concurrent.futures
 import os
 import random
 import subprocess
@@ -14,6 +16,7 @@ from harness.waiting import wait_until
 
 ROUNDS = int(os.environ.get("CODEX_CHAOS_ROUNDS", "30" if sanitized() else "200"))
 LIMIT = 30 if sanitized() else 10
+PROJECTS = 2
 SEED = int(os.environ.get("CODEX_CHAOS_SEED", "20261126"))
 
 STRANGER = """
@@ -43,8 +46,7 @@ def run_agent(agent):
     return agent.popen("run", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def test_a_fresh_agent_always_ends_in_the_wanted_state_with_one_tree(agent):
-    chance = random.Random(SEED)
+def configure(agent):
     # A drain makes stops last; small log files rotate all the time.
     agent.configure([*PYTHON_BACKEND, "--drain", "60", "--numbered", "--detached-grandchild"], """\
 [backend.app.restart]
@@ -56,45 +58,69 @@ max_delay = "0s"
 [backend.app]
 output_max_size = "16KiB"
 """, 1), encoding="ascii")
-    stranger = subprocess.Popen(["/usr/bin/python3", "-c", STRANGER], stdout=subprocess.PIPE, text=True)
-    daemon = run_agent(agent)
-    wanted = {"running"}
-    try:
+
+
+class Life:
+    """A project whose agent is killed in every round."""
+
+    def __init__(self, agent, seed):
+        configure(agent)
+        self._agent = agent
+        self._seed = seed
+        self._chance = random.Random(seed)
+        self._wanted = {"running"}
+
+    def live(self, rounds):
+        agent = self._agent
+        stranger = subprocess.Popen(["/usr/bin/python3", "-c", STRANGER], stdout=subprocess.PIPE, text=True)
+        self._daemon = run_agent(agent)
+        try:
+            agent.wait_for_agent()
+            agent.wait_for_state("running")
+            with processes.CopySampler(agent.token, "backend.py") as sampler:
+                for number in range(rounds):
+                    self._round(number)
+            assert sampler.most <= 1, "two copies of the backend were alive at once"
+            agent.journal.check_no_overlap()
+            assert len(agent.journal.starts()) > rounds / 10
+            assert psutil.Process(stranger.pid).is_running()
+        finally:
+            stranger.kill()
+            signals, _ = stranger.communicate(timeout=10)
+            # A command that met no agent has started one of its own; then that is the one that runs.
+            agent.run("shutdown")
+            self._daemon.terminate()
+            self._daemon.wait(30)
+        assert signals == "", "a stranger got signals"
+        agent.assert_nothing_runs()
+
+    def _round(self, number):
+        agent, process = self._agent, None
+        command = self._chance.choice(["start", "stop", "stop", "restart", "restart", "crash", "nothing"])
+        if command == "crash":
+            for victim in copies(agent):
+                victim.kill()
+        elif command != "nothing":
+            process = agent.popen(command)
+        time.sleep(self._chance.uniform(0, 0.25))
+        self._daemon.kill()
+        self._daemon.wait(10)
+        if process is not None:
+            process.communicate(timeout=60)
+            after = {"stopped"} if command == "stop" else {"running"}
+            # What was answered holds; of what was not, either end is right.
+            self._wanted = after if process.returncode == 0 else self._wanted | after
+        self._daemon = run_agent(agent)
+        began = time.monotonic()
         agent.wait_for_agent()
-        agent.wait_for_state("running")
-        with processes.CopySampler(agent.token, "backend.py") as sampler:
-            for number in range(ROUNDS):
-                command, process = chance.choice(["start", "stop", "stop", "restart", "restart", "crash", "nothing"]), None
-                if command == "crash":
-                    for victim in copies(agent):
-                        victim.kill()
-                elif command != "nothing":
-                    process = agent.popen(command)
-                time.sleep(chance.uniform(0, 0.25))
-                daemon.kill()
-                daemon.wait(10)
-                if process is not None:
-                    process.communicate(timeout=60)
-                    after = {"stopped"} if command == "stop" else {"running"}
-                    # What was answered holds; of what was not, either end is right.
-                    wanted = after if process.returncode == 0 else wanted | after
-                daemon = run_agent(agent)
-                began = time.monotonic()
-                agent.wait_for_agent()
-                backend = wait_until(lambda: settled(agent, wanted), LIMIT,
-                                     f"round {number} ({command}): one of {wanted}", interval=0.02)
-                wanted = {backend["state"]}
-                assert time.monotonic() - began < LIMIT
-        assert sampler.most <= 1, "two copies of the backend were alive at once"
-        agent.journal.check_no_overlap()
-        assert len(agent.journal.starts()) > ROUNDS / 10
-        assert psutil.Process(stranger.pid).is_running()
-    finally:
-        stranger.kill()
-        signals, _ = stranger.communicate(timeout=10)
-        # A command that met no agent has started one of its own; then that is the one that runs.
-        agent.run("shutdown")
-        daemon.terminate()
-        daemon.wait(30)
-    assert signals == "", "a stranger got signals"
-    agent.assert_nothing_runs()
+        backend = wait_until(lambda: settled(agent, self._wanted), LIMIT,
+                             f"seed {self._seed}, round {number} ({command}): one of {self._wanted}", interval=0.02)
+        self._wanted = {backend["state"]}
+        assert time.monotonic() - began < LIMIT
+
+
+def test_a_fresh_agent_always_ends_in_the_wanted_state_with_one_tree(make_agent):
+    lives = [Life(make_agent(f"project{number}"), SEED + number) for number in range(PROJECTS)]
+    with concurrent.futures.ThreadPoolExecutor(PROJECTS) as pool:
+        for done in [pool.submit(life.live, ROUNDS // PROJECTS) for life in lives]:
+            done.result()
