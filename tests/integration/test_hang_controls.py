@@ -6,7 +6,6 @@ import dataclasses
 import pytest
 
 from harness import lanes
-from harness.agent import Agent
 from harness.hang_controls import CONTROLS, hang_for
 from harness.waiting import holds_for, wait_until
 from harness.zoo import get
@@ -73,15 +72,7 @@ LANES = [BUSY, [name for name in JOBS if name not in (*BUSY, HOGS)]]
 @pytest.fixture(scope="module")
 def run(request, surroundings, tmp_path_factory):
     """Waits for a control, and raises what it has found wrong. Each has an agent of its own."""
-    def job(name):
-        agent = Agent(tmp_path_factory.mktemp("control") / "project")
-        try:
-            JOBS[name](surroundings, agent)
-        except Exception as error:
-            raise AssertionError(f"{error}\n--- its agent's log\n{agent.log[-4000:]}") from error
-        finally:
-            agent.close()
-
+    job = lanes.with_agent(tmp_path_factory, lambda name, agent: JOBS[name](surroundings, agent))
     with lanes.running(request, LANES, job) as result:
         yield lambda name: job(name) if name == HOGS else result(name)
 

@@ -8,6 +8,7 @@ import signal
 import psutil
 import pytest
 
+from harness import lanes
 from harness.agent import PYTHON_BACKEND
 from harness.hanging_backend import REPORT_ONLY, hang, start_hanging_backend
 from harness.waiting import holds_for, wait_until
@@ -123,20 +124,37 @@ def stuck_start(agent, around, mode, database=None, **environment):
     return backend["hang"]["detail"]
 
 
-@pytest.mark.parametrize("mode,what,where", [
-    ("exec", "does nothing; it waits for sleep, which is in clock_nanosleep.*", None),
-    ("fifo", "does nothing; it waits for node, which is in openat.*", "fifo (zoo.js"),
-    ("await", "does nothing", None),
-    ("upstream", "does nothing; it waits for 127.0.0.1:{silence}", None),
-    ("loop", "only uses CPU", "loop (zoo.js"),
-], ids=["a child", "a file", "nothing", "another server", "a loop"])
-def test_a_start_that_is_stuck_says_in_what(agent, surroundings, mode, what, where):
+STUCK = {
+    "a child": ("exec", "does nothing; it waits for sleep, which is in clock_nanosleep.*", None),
+    "a file": ("fifo", "does nothing; it waits for node, which is in openat.*", "fifo (zoo.js"),
+    "nothing": ("await", "does nothing", None),
+    "another server": ("upstream", "does nothing; it waits for 127.0.0.1:{silence}", None),
+    "a loop": ("loop", "only uses CPU", "loop (zoo.js"),
+}
+
+
+@pytest.fixture(scope="module")
+def stuck(request, surroundings, tmp_path_factory):
+    """Waits for a start that is stuck, and raises what is wrong with what was told of it. A loop is told late; the
+    others have their turns meanwhile."""
     silence = surroundings.silence.port
-    told = stuck_start(agent, surroundings, mode, UPSTREAM=silence)
-    assert re.fullmatch("does not listen on its port, and " + what.format(silence=silence), told), told
-    if where:
-        found = wait_until(lambda: agent.backend()["hang"]["where"], 20, "the function")
-        assert found.startswith(where), found
+
+    def check(name, agent):
+        mode, what, where = STUCK[name]
+        told = stuck_start(agent, surroundings, mode, UPSTREAM=silence)
+        assert re.fullmatch("does not listen on its port, and " + what.format(silence=silence), told), told
+        if where:
+            found = wait_until(lambda: agent.backend()["hang"]["where"], 20, "the function")
+            assert found.startswith(where), found
+
+    with lanes.running(request, [["a loop"], [name for name in STUCK if name != "a loop"]],
+                       lanes.with_agent(tmp_path_factory, check)) as result:
+        yield result
+
+
+@pytest.mark.parametrize("name", STUCK)
+def test_a_start_that_is_stuck_says_in_what(stuck, name):
+    stuck(name)
 
 
 def test_a_start_that_waits_for_a_lock_names_the_database_and_who_holds_it(agent, surroundings):

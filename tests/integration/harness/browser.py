@@ -36,8 +36,8 @@ class WebDriverError(Exception):
 
 
 class BrowserHangs(Exception):
-    """The browser's driver has not answered, or not in time. It will not answer the next command either, so that one is told
-    the same at once; Browser.reset() begins with a new browser."""
+    """The browser's driver has not answered, or not in time. It will not answer the next command either, so that one is
+    told the same at once; Browser.reset() begins with a new browser."""
 
 
 class Browser:
