@@ -63,8 +63,8 @@ if(NOT CODEX_SANITIZE)
   set_property(TEST integration.status_page APPEND PROPERTY ENVIRONMENT "CODEX_PAGE_SERVER=$<TARGET_FILE:page_server>")
 endif()
 
-# They measure how soon a stop is complete and a hang is told. The zoo's limit is generous, and its lanes take a processor
-# in all; the others need the machine to themselves.
+# They measure how soon a stop is complete and a hang is told. The zoo's limit is generous, and its lanes take a
+# processor in all; the others need the machine to themselves.
 if(NOT CODEX_SANITIZE)
   codex_integration_test(hang_zoo 500)
   codex_integration_test(hang_controls 300)
