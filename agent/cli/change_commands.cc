@@ -17,7 +17,7 @@
 namespace codex {
 namespace {
 
-using Finding = ControlClient::Finding;
+using Trouble = ControlClient::Trouble;
 constexpr Duration kRedrawPeriod = std::chrono::milliseconds(90);  // an eye sees no more
 constexpr Duration kAgentExitLimit = std::chrono::seconds(10);
 constexpr Duration kSuccessorLimit = std::chrono::seconds(10);
@@ -124,7 +124,7 @@ int report_end(const CommandContext& context, const WaitResult& wait) {
                   suggest(context, "start") + " takes them over");
       return kExitNoAgent;
     case WaitResult::End::kNoAnswer:
-      return report_trouble(context, Finding::kNoAnswer);
+      return report_trouble(context, Trouble::kNoAnswer);
     case WaitResult::End::kBadAnswer:
       print_error("the agent gave no usable answer during the " + verb +
                   (wait.error.empty() ? "" : ": " + wait.error));
@@ -200,8 +200,8 @@ int run_change_command(const CommandContext& context) {
     UniqueFd agent = open_agent(context);
     auto reply = ask();
     // One that has just been killed may have been connected to.
-    const bool none = reply.trouble == Finding::kNoAgent ||
-                      (reply.trouble == Finding::kBroken &&
+    const bool none = reply.trouble == Trouble::kNoAgent ||
+                      (reply.trouble == Trouble::kBroken &&
                        wait_for_end(context, agent.get(), Next::kNobody, Clock::now() + kLastMoment));
     if (none) {
       // A socket without an agent means that one was killed: a new one finds what it left running, and stops
@@ -212,7 +212,7 @@ int run_change_command(const CommandContext& context) {
       agent = open_agent(context);
       reply = ask();
     }
-    if (reply.trouble != Finding::kNone) return report_trouble(context, reply.trouble);
+    if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
     const auto operation = parse_operation_id(reply.body);
     const bool accepted = reply.status == 202 && operation;
     if (!accepted && !says_handed_over(reply.body)) return report_refusal(reply);

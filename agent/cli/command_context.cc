@@ -21,25 +21,25 @@ std::string suggest(const CommandContext& context, const std::string& verb) {
   return line + " " + verb;
 }
 
-int report_trouble(const CommandContext& context, ControlClient::Finding trouble) {
-  using Finding = ControlClient::Finding;
+int report_trouble(const CommandContext& context, ControlClient::Trouble trouble) {
+  using Trouble = ControlClient::Trouble;
   switch (trouble) {
-    case Finding::kNone:
+    case Trouble::kNone:
       return kExitOk;
-    case Finding::kCancelled:
+    case Trouble::kCancelled:
       return kExitInterrupted;
-    case Finding::kNoAgent:
+    case Trouble::kNoAgent:
       print_error("no agent runs for " + context.locations.project_directory.string() +
                   "; start one: " + suggest(context, "start"));
       return kExitNoAgent;
-    case Finding::kDenied:
+    case Trouble::kDenied:
       print_error("the agent's socket in " + context.locations.state_directory.string() +
                   " belongs to another user; run this as that user or as root");
       return kExitNoAgent;
-    case Finding::kNoAnswer:
+    case Trouble::kNoAnswer:
       print_error(agent_with_pid(context) + " does not answer; is it stopped, or the machine out of memory?");
       return kExitNoAgent;
-    case Finding::kBroken:
+    case Trouble::kBroken:
       print_error(agent_with_pid(context) + " ended the connection without an answer; try again");
       return kExitNoAgent;
   }

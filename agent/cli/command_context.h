@@ -24,7 +24,7 @@ struct CommandContext {
 std::string suggest(const CommandContext& context, const std::string& verb);
 
 /// Says on standard error why the agent could not be asked; returns the exit code.
-int report_trouble(const CommandContext& context, ControlClient::Finding trouble);
+int report_trouble(const CommandContext& context, ControlClient::Trouble trouble);
 
 /// What the agent answered instead of doing it: its own words, or what its status means.
 std::string describe_refusal(const ControlClient::Reply& reply);

@@ -6,23 +6,23 @@
 namespace codex {
 namespace {
 
-ControlClient::Finding judge_errno(DeadlineSocket::Error error) {
+ControlClient::Trouble trouble_of(DeadlineSocket::Error error) {
   using Error = DeadlineSocket::Error;
-  using Finding = ControlClient::Finding;
+  using Trouble = ControlClient::Trouble;
   switch (error) {
     case Error::kNoListener:
-      return Finding::kNoAgent;
+      return Trouble::kNoAgent;
     case Error::kDenied:
-      return Finding::kDenied;
+      return Trouble::kDenied;
     case Error::kDeadline:
-      return Finding::kNoAnswer;
+      return Trouble::kNoAnswer;
     case Error::kCancelled:
-      return Finding::kCancelled;
+      return Trouble::kCancelled;
     case Error::kNone:
     case Error::kClosed:
-      return Finding::kBroken;
+      return Trouble::kBroken;
   }
-  return Finding::kBroken;
+  return Trouble::kBroken;
 }
 
 ControlClient::Reply exchange(const std::filesystem::path& path, const std::string& request,
@@ -38,7 +38,7 @@ ControlClient::Reply exchange(const std::filesystem::path& path, const std::stri
     }
   }
   if (reader.state() != ReplyReader::State::kComplete) {
-    reply.trouble = judge_errno(socket.error());
+    reply.trouble = trouble_of(socket.error());
     return reply;
   }
   reply.status = reader.status();

@@ -12,7 +12,7 @@ namespace codex {
 /// the other side does: silent, stopped, dripping, endless.
 class ControlClient {
  public:
-  enum class Finding {
+  enum class Trouble {
     kNone,
     kNoAgent,    ///< nobody listens: no socket, or a stale one
     kDenied,     ///< the socket is another user's
@@ -22,7 +22,7 @@ class ControlClient {
   };
 
   struct Reply {
-    Finding trouble = Finding::kNone;
+    Trouble trouble = Trouble::kNone;
     int status = 0;    ///< HTTP status, if there is no trouble
     std::string body;  ///< at most 16 MiB
   };

@@ -16,7 +16,7 @@ std::string poll_path(std::uint64_t operation, std::uint64_t seen) {
 
 WaitResult wait_for_operation(const ControlClient& client, std::uint64_t operation,
                               const WaitOptions& options) {
-  using Finding = ControlClient::Finding;
+  using Trouble = ControlClient::Trouble;
   using End = WaitResult::End;
   WaitResult result;
   int broken = 0;
@@ -34,17 +34,17 @@ WaitResult wait_for_operation(const ControlClient& client, std::uint64_t operati
     const auto reply =
         client.get(poll_path(operation, result.operation.revision), options.poll_deadline, tick);
     switch (reply.trouble) {
-      case Finding::kCancelled:
+      case Trouble::kCancelled:
         return finish(expired() ? End::kTimeLimit : End::kInterrupted);
-      case Finding::kNoAgent:
-      case Finding::kDenied:
+      case Trouble::kNoAgent:
+      case Trouble::kDenied:
         return finish(End::kAgentGone);
-      case Finding::kNoAnswer:
+      case Trouble::kNoAnswer:
         return finish(End::kNoAnswer);
-      case Finding::kBroken:
+      case Trouble::kBroken:
         if (++broken >= kBrokenAnswersAllowed) return finish(End::kBadAnswer);
         continue;
-      case Finding::kNone:
+      case Trouble::kNone:
         break;
     }
     auto news = reply.status == 200 ? parse_operation(reply.body) : std::nullopt;

@@ -16,7 +16,7 @@
 namespace codex {
 namespace {
 
-using Finding = ControlClient::Finding;
+using Trouble = ControlClient::Trouble;
 
 int report_unknown_backend(const StatusDocument& status, const std::vector<std::string>& names) {
   const auto known = [&](const std::string& name) {
@@ -54,14 +54,14 @@ int show_recorded_events(const CommandContext& context) {
   const std::string document = lines_as_events(read_last_lines(file, invocation.lines));
   if (invocation.follow) {
     print(invocation.json ? events_as_lines(document) : render_events(*parse_events(document)));
-    return report_trouble(context, Finding::kNoAgent);
+    return report_trouble(context, Trouble::kNoAgent);
   }
   if (invocation.json) {
     print_document(document);
     return kExitOk;
   }
   const EventList list = *parse_events(document);
-  if (list.events.empty()) return report_trouble(context, Finding::kNoAgent);
+  if (list.events.empty()) return report_trouble(context, Trouble::kNoAgent);
   print(render_events(list));
   return kExitOk;
 }
@@ -71,8 +71,8 @@ int follow_events(const CommandContext& context, std::uint64_t after) {
   for (;;) {
     const auto reply = context.client.get("/v1/events?wait=1&after=" + std::to_string(after),
                                           ControlClient::kLongPollDeadline, reader_there);
-    if (reply.trouble == Finding::kCancelled) return kExitOk;
-    if (reply.trouble != Finding::kNone) return report_trouble(context, reply.trouble);
+    if (reply.trouble == Trouble::kCancelled) return kExitOk;
+    if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
     const auto news = reply.status == 200 ? parse_events(reply.body) : std::nullopt;
     if (!news) return report_refusal(reply);
     after = std::max(after, news->last);
@@ -91,9 +91,9 @@ void print_names(const std::vector<std::string>& names) {
 int run_status_command(const CommandContext& context) {
   const Invocation& invocation = context.invocation;
   const auto reply = context.client.get("/v1/status");
-  if (reply.trouble == Finding::kNoAgent && invocation.json)
+  if (reply.trouble == Trouble::kNoAgent && invocation.json)
     print_document(R"({"schema":1,"agent":null,"backends":[]})");
-  if (reply.trouble != Finding::kNone) return report_trouble(context, reply.trouble);
+  if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
   const std::string body =
       invocation.names.empty() ? reply.body : select_backends(reply.body, invocation.names);
   const auto all = reply.status == 200 ? parse_status(reply.body) : std::nullopt;
@@ -110,8 +110,8 @@ int run_status_command(const CommandContext& context) {
 int run_events_command(const CommandContext& context) {
   const Invocation& invocation = context.invocation;
   const auto reply = context.client.get("/v1/events?after=0");
-  if (reply.trouble == Finding::kNoAgent) return show_recorded_events(context);
-  if (reply.trouble != Finding::kNone) return report_trouble(context, reply.trouble);
+  if (reply.trouble == Trouble::kNoAgent) return show_recorded_events(context);
+  if (reply.trouble != Trouble::kNone) return report_trouble(context, reply.trouble);
   const std::string newest = select_newest_events(reply.body, invocation.lines);
   const auto list = reply.status == 200 ? parse_events(newest) : std::nullopt;
   if (!list) return report_refusal(reply);

@@ -11,7 +11,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 }
 
-std::string judge_errno(const JsStack& stack) {
+std::string trouble_of(const JsStack& stack) {
   if (stack.error == JsStackError::kNone) return "";
   return std::string(name_of(stack.error)) + (stack.detail.empty() ? "" : ": " + stack.detail);
 }
@@ -27,7 +27,7 @@ Json to_json(const JsStack& stack) {
     json["text"] = describe_frame(frame);
     frames.push_back(std::move(json));
   }
-  const std::string trouble = judge_errno(stack);
+  const std::string trouble = trouble_of(stack);
   return {{"error", trouble.empty() ? Json(nullptr) : Json(trouble)},
           {"complete", stack.complete},
           {"v8_version", stack.v8_version.empty() ? Json(nullptr) : Json(stack.v8_version)},

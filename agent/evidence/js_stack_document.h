@@ -11,7 +11,7 @@ namespace codex {
 nlohmann::ordered_json to_json(const JsStack& stack);
 
 /// Why there is no stack to see, "" if there is one; raw.
-std::string judge_errno(const JsStack& stack);
+std::string trouble_of(const JsStack& stack);
 
 /// The innermost frame that is the application's, "slowQuery (server.js:12)"; the innermost of all if none is;
 /// "" for an empty stack.

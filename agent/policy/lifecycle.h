@@ -125,8 +125,8 @@ class Lifecycle {
   State state_ = State::kStopped;
   Cause cause_ = Cause::kStopCommand;
   bool desired_running_ = false;
-  bool commanded_ = false;  ///< an operator waits for the start under way; its failure is final
-  bool retrying_ = false;   ///< the start under way is the slow retry out of failed: one attempt
+  bool commanded_ = false;              ///< an operator waits for the start under way; its failure is final
+  bool retrying_ = false;               ///< the start under way is the slow retry out of failed: one attempt
   Goal goal_ = Goal::kStop;             ///< what follows stopping
   std::optional<Cause> restart_cause_;  ///< to be counted when the next spawn happens
   Await awaiting_ = Await::kNone;

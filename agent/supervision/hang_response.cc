@@ -5,7 +5,7 @@
 
 #include "agent/evidence/incident_store.h"
 #include "agent/record/log_line.h"
-#include "probes/finding.h"
+#include "agent/text/quantity.h"
 
 namespace codex {
 

@@ -12,7 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Then = FakeAgent::Answer::Then;
-using Finding = ControlClient::Finding;
+using Trouble = ControlClient::Trouble;
 
 class ControlClientTest : public testing::Test {
  protected:
@@ -34,7 +34,7 @@ TEST_F(ControlClientTest, AnAnswerHasStatusAndBody) {
   const auto& agent =
       agent_that([](const auto&, const auto&) { return FakeAgent::json(202, R"({"operation":1})"); });
   const auto reply = client_.post("/v1/start", R"({"backends":[]})");
-  EXPECT_EQ(reply.trouble, Finding::kNone);
+  EXPECT_EQ(reply.trouble, Trouble::kNone);
   EXPECT_EQ(reply.status, 202);
   EXPECT_EQ(reply.body, R"({"operation":1})");
   EXPECT_EQ(agent.requests(), std::vector<std::string>{R"(POST /v1/start {"backends":[]})"});
@@ -54,41 +54,41 @@ TEST_F(ControlClientTest, TheRequestNamesItsHostAndClosesTheConnection) {
 }
 
 TEST_F(ControlClientTest, WithoutASocketThereIsNoAgent) {
-  EXPECT_EQ(client_.get("/").trouble, Finding::kNoAgent);
+  EXPECT_EQ(client_.get("/").trouble, Trouble::kNoAgent);
   EXPECT_FALSE(client_.agent_listens());
 }
 
 TEST_F(ControlClientTest, AStaleSocketIsNoAgent) {
   listen_without_accepting(socket_, 1).reset();
   ASSERT_TRUE(std::filesystem::exists(socket_));
-  EXPECT_EQ(client_.get("/").trouble, Finding::kNoAgent);
+  EXPECT_EQ(client_.get("/").trouble, Trouble::kNoAgent);
   EXPECT_FALSE(client_.agent_listens());
 }
 
 TEST_F(ControlClientTest, APathTooLongForASocketIsNoAgent) {
   const ControlClient client(directory_.path() / std::string(200, 'x'));
-  EXPECT_EQ(client.get("/").trouble, Finding::kNoAgent);
+  EXPECT_EQ(client.get("/").trouble, Trouble::kNoAgent);
 }
 
 TEST_F(ControlClientTest, AnAgentThatNeverAnswersCostsTheDeadlineOnly) {
   agent_that_sends("", Then::kHold);
   const TimePoint begin = Clock::now();
-  EXPECT_EQ(client_.get("/", milliseconds(150)).trouble, Finding::kNoAnswer);
+  EXPECT_EQ(client_.get("/", milliseconds(150)).trouble, Trouble::kNoAnswer);
   EXPECT_GE(Clock::now() - begin, milliseconds(150));
   EXPECT_LT(Clock::now() - begin, seconds(5));
 }
 
 TEST_F(ControlClientTest, AStoppedAgentWithAFullBacklogCostsTheDeadlineOnly) {
   const UniqueFd listener = listen_without_accepting(socket_, 0);
-  EXPECT_EQ(client_.get("/", milliseconds(50)).trouble, Finding::kNoAnswer);
-  EXPECT_EQ(client_.get("/", milliseconds(50)).trouble, Finding::kNoAnswer);
-  EXPECT_EQ(client_.get("/", milliseconds(50)).trouble, Finding::kNoAnswer);
+  EXPECT_EQ(client_.get("/", milliseconds(50)).trouble, Trouble::kNoAnswer);
+  EXPECT_EQ(client_.get("/", milliseconds(50)).trouble, Trouble::kNoAnswer);
+  EXPECT_EQ(client_.get("/", milliseconds(50)).trouble, Trouble::kNoAnswer);
   EXPECT_TRUE(client_.agent_listens());
 }
 
 TEST_F(ControlClientTest, AnAgentThatDripsItsHeadersIsCutAtTheDeadline) {
   agent_that_sends("X: y\r\n", Then::kDrip);
-  EXPECT_NE(client_.get("/", milliseconds(200)).trouble, Finding::kNone);
+  EXPECT_NE(client_.get("/", milliseconds(200)).trouble, Trouble::kNone);
 }
 
 TEST_F(ControlClientTest, AnAgentThatDripsItsBodyIsCutAtTheDeadline) {
@@ -96,49 +96,49 @@ TEST_F(ControlClientTest, AnAgentThatDripsItsBodyIsCutAtTheDeadline) {
     return FakeAgent::Answer{"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + std::string(90'000, 'x'),
                              Then::kDrip};
   });
-  EXPECT_EQ(client_.get("/", milliseconds(200)).trouble, Finding::kNoAnswer);
+  EXPECT_EQ(client_.get("/", milliseconds(200)).trouble, Trouble::kNoAnswer);
 }
 
 TEST_F(ControlClientTest, HalfAnAnswerIsBroken) {
   agent_that_sends("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", Then::kClose);
-  EXPECT_EQ(client_.get("/").trouble, Finding::kBroken);
+  EXPECT_EQ(client_.get("/").trouble, Trouble::kBroken);
 }
 
 TEST_F(ControlClientTest, AClosedConnectionIsBroken) {
   agent_that_sends("", Then::kClose);
-  EXPECT_EQ(client_.get("/").trouble, Finding::kBroken);
+  EXPECT_EQ(client_.get("/").trouble, Trouble::kBroken);
 }
 
 TEST_F(ControlClientTest, GarbageIsBroken) {
   agent_that_sends("\x16\x03\x01 what?\r\n\r\n", Then::kClose);
-  EXPECT_EQ(client_.get("/").trouble, Finding::kBroken);
+  EXPECT_EQ(client_.get("/").trouble, Trouble::kBroken);
 }
 
 TEST_F(ControlClientTest, GarbageIsBrokenBeforeTheDeadline) {
   agent_that_sends("\x16\x03\x01", Then::kHold);
-  EXPECT_EQ(client_.get("/", seconds(60)).trouble, Finding::kBroken);
+  EXPECT_EQ(client_.get("/", seconds(60)).trouble, Trouble::kBroken);
 }
 
 TEST_F(ControlClientTest, AStatusLineOf30KilobytesIsBrokenBeforeTheDeadline) {
   agent_that_sends("HTTP/1.1 200 " + std::string(30'000, 'x'), Then::kHold);
-  EXPECT_EQ(client_.get("/", seconds(60)).trouble, Finding::kBroken);
+  EXPECT_EQ(client_.get("/", seconds(60)).trouble, Trouble::kBroken);
 }
 
 TEST_F(ControlClientTest, AnEndlessStatusLineIsBrokenAndHarmless) {
   agent_that_sends("HTTP/1.1 200 " + std::string(60'000, 'x') + "\r\n\r\n", Then::kClose);
-  EXPECT_EQ(client_.get("/").trouble, Finding::kBroken);
+  EXPECT_EQ(client_.get("/").trouble, Trouble::kBroken);
 }
 
 TEST_F(ControlClientTest, EndlessHeadersAreBroken) {
   std::string head = "HTTP/1.1 200 OK\r\n";
   for (int i = 0; i < 5'000; ++i) head += "X-Header: value\r\n";
   agent_that_sends(head, Then::kHold);
-  EXPECT_EQ(client_.get("/", seconds(20)).trouble, Finding::kBroken);
+  EXPECT_EQ(client_.get("/", seconds(20)).trouble, Trouble::kBroken);
 }
 
 TEST_F(ControlClientTest, ABodyLongerThanTheLimitIsBroken) {
   agent_that_sends("HTTP/1.1 200 OK\r\n\r\n" + std::string(17 * 1024 * 1024, 'x'), Then::kClose);
-  EXPECT_EQ(client_.get("/", seconds(20)).trouble, Finding::kBroken);
+  EXPECT_EQ(client_.get("/", seconds(20)).trouble, Trouble::kBroken);
 }
 
 TEST_F(ControlClientTest, ALongBodyOfLongLinesArrivesWhole) {
@@ -150,7 +150,7 @@ TEST_F(ControlClientTest, ALongBodyOfLongLinesArrivesWhole) {
 TEST_F(ControlClientTest, TheTickCancelsASilentWait) {
   agent_that_sends("", Then::kHold);
   int ticks = 0;
-  EXPECT_EQ(client_.get("/", seconds(60), [&] { return ++ticks < 3; }).trouble, Finding::kCancelled);
+  EXPECT_EQ(client_.get("/", seconds(60), [&] { return ++ticks < 3; }).trouble, Trouble::kCancelled);
   EXPECT_EQ(ticks, 3);
 }
 

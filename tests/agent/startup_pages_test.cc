@@ -1,4 +1,4 @@
-#include "agent/os/startup_pages.h"
+#include "agent/startup_pages.h"
 
 #include <gtest/gtest.h>
 
