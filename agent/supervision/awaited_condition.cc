@@ -27,7 +27,7 @@ AwaitedCondition::AwaitedCondition(std::string backend, Duration retry_interval,
       redactor_(redactor),
       hands_(std::move(hands)),
       changes_(make_changes({[this] { come(); }, [this] { change_limited(); }})),
-      look_(schedule.alarm("await", [this] { follow(); })) {}
+      look_(schedule.alarm("await", [this] { look(); })) {}
 
 void AwaitedCondition::begin() {
   switch (lifecycle_.awaiting()) {
@@ -57,19 +57,22 @@ void AwaitedCondition::change_limited() {
 }
 
 void AwaitedCondition::follow() {
+  if (lifecycle_.awaiting() != Await::kDatabase) return;
+  if (std::all_of(probes_.begin(), probes_.end(), [](const ProbeTracker& probe) {
+        return probe.spec().kind != ProbeKind::kDatabase || probe.succeeding();
+      })) {
+    come();
+  }
+}
+
+/// It is time to, for what nobody tells of.
+void AwaitedCondition::look() {
   switch (lifecycle_.awaiting()) {
     case Await::kNone:
+    case Await::kDatabase:
       return;
     case Await::kChange:
-      if (!changes_->limited().empty()) come();
-      return;
-    case Await::kDatabase:
-      if (std::all_of(probes_.begin(), probes_.end(), [](const ProbeTracker& probe) {
-            return probe.spec().kind != ProbeKind::kDatabase || probe.succeeding();
-          })) {
-        come();
-      }
-      return;
+      return come();
     case Await::kPort:
       look_->arm_at(schedule_.now() + kPortPeriod);
       if (tree_.look_at_port() && !tree_.port()->listening) come();

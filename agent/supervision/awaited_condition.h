@@ -40,6 +40,7 @@ class AwaitedCondition {
 
  private:
   void change_limited();
+  void look();
   void come();
 
   std::string backend_;
