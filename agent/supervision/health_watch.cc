@@ -11,9 +11,11 @@ std::optional<Report> HealthWatch::follow(const HealthFacts& facts, TimePoint no
     return Report{{EventType::kRestart, Cause::kProbeFailure}, verdict_.reason + ": " + verdict_.detail};
   }
   if (!outlasted) return std::nullopt;
+  // A failure below its threshold keeps it from being well, and is to blame for nothing yet.
+  const std::string why = verdict_.reason.empty() ? "" : ": " + verdict_.reason;
   return Report{{EventType::kRestart, Cause::kDependency},
                 "The database is back, but the server has not become healthy within " +
-                    format_duration(config_.reconnect_timeout) + ": " + verdict_.reason};
+                    format_duration(config_.reconnect_timeout) + why};
 }
 
 }  // namespace codex
