@@ -55,6 +55,7 @@ ApplicationWatch::ApplicationWatch(const BackendConfig& config, const std::vecto
 
 void ApplicationWatch::begin_generation() {
   wrapper_.begin_generation();
+  idle_.clear();
   served_ = false;
   oom_kills_ = hands_.oom_kills();
 }
