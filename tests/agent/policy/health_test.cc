@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/probe_attempts.h"
+
 namespace codex {
 namespace {
 
@@ -129,6 +131,104 @@ TEST(Health, UnknownOutcomesNeverCount) {
   probes.database(Outcome::kSuccess).http(Outcome::kUnknown, 50).database(Outcome::kUnknown, 50);
   EXPECT_EQ(probes.judge().health, Health::kHealthy);
   EXPECT_EQ(probes.all[0].snapshot().attempts, 0U);
+}
+
+enum class Seen { kWell, kDatabaseFails, kLivenessFails };
+
+std::vector<ProbeTracker> probes_that(Seen seen) {
+  std::vector<ProbeTracker> all{tracker("http", ProbeKind::kHttp, ProbeRole::kLiveness),
+                                tracker("database", ProbeKind::kDatabase, ProbeRole::kReadiness)};
+  const TimePoint now{seconds(100)};
+  if (seen == Seen::kDatabaseFails) {
+    testing::succeed(all[0], now);
+    testing::fail(all[1], now, Reason::kRefused, "nobody listens on port 5432");
+    return all;
+  }
+  testing::succeed(all[1], now);
+  if (seen == Seen::kLivenessFails) testing::fail(all[0], now + seconds(1), Reason::kStatus, "GET / 503");
+  testing::succeed(all[1], now + seconds(10));
+  return all;
+}
+
+/// What judge_health() is to answer; without a word of its own it is well.
+struct Verdict {
+  Health health = Health::kHealthy;
+  std::string reason, detail;
+  bool restart = false;
+};
+
+struct Known {
+  Seen seen;
+  bool hang, helpless, idle, undecided, silent;
+  const Verdict& expected;
+};
+
+const ConfirmedHang kSpins{"spin", "its loop is busy", false};
+const ConfirmedHang kWaitsForDatabase{"db_wait", "waits for 127.0.0.1:5432", true};
+
+const Verdict kAllWell;
+const Verdict kHung{Health::kHung, "hang: spin", "its loop is busy", false};
+const Verdict kHelpless{Health::kDegraded, "hang: db_wait", "waits for 127.0.0.1:5432", false};
+const Verdict kIdle{Health::kDegraded, "wrapper_idle", "the application has ended", false};
+const Verdict kNoDatabase{Health::kDegraded, "database: refused", "nobody listens on port 5432", false};
+const Verdict kLifeless{Health::kDegraded, "http: status", "GET / 503", true};
+const Verdict kLifelessButWait{Health::kDegraded, "http: status", "GET / 503", false};
+const Verdict kSilent{Health::kDegraded, "port: refused", "nothing of ours listens on port 3000", false};
+
+// Everything alone, every pair, and all together. Columns: hang, helpless, idle, undecided, silent.
+const Known kKnown[] = {
+    {Seen::kWell, false, false, false, false, false, kAllWell},
+    {Seen::kWell, true, false, false, false, false, kHung},
+    {Seen::kWell, true, true, false, false, false, kHelpless},
+    {Seen::kWell, false, false, true, false, false, kIdle},
+    {Seen::kWell, false, false, false, true, false, kAllWell},
+    {Seen::kWell, false, false, false, false, true, kSilent},
+    {Seen::kDatabaseFails, false, false, false, false, false, kNoDatabase},
+    {Seen::kLivenessFails, false, false, false, false, false, kLifeless},
+
+    {Seen::kWell, true, false, true, false, false, kHung},
+    {Seen::kWell, true, false, false, true, false, kHung},
+    {Seen::kWell, true, false, false, false, true, kHung},
+    {Seen::kWell, true, true, true, false, false, kHelpless},
+    {Seen::kWell, true, true, false, true, false, kHelpless},
+    {Seen::kWell, true, true, false, false, true, kHelpless},
+    {Seen::kWell, false, false, true, true, false, kIdle},
+    {Seen::kWell, false, false, true, false, true, kIdle},
+    {Seen::kWell, false, false, false, true, true, kSilent},
+
+    {Seen::kDatabaseFails, true, false, false, false, false, kHung},
+    {Seen::kDatabaseFails, true, true, false, false, false, kHelpless},
+    {Seen::kDatabaseFails, false, false, true, false, false, kIdle},
+    {Seen::kDatabaseFails, false, false, false, true, false, kNoDatabase},
+    {Seen::kDatabaseFails, false, false, false, false, true, kNoDatabase},
+
+    {Seen::kLivenessFails, true, false, false, false, false, kHung},
+    {Seen::kLivenessFails, true, true, false, false, false, kHelpless},
+    {Seen::kLivenessFails, false, false, true, false, false, kIdle},
+    {Seen::kLivenessFails, false, false, false, true, false, kLifelessButWait},
+    {Seen::kLivenessFails, false, false, false, false, true, kLifeless},
+
+    {Seen::kLivenessFails, false, false, false, true, true, kLifelessButWait},
+    {Seen::kLivenessFails, false, false, true, true, true, kIdle},
+    {Seen::kDatabaseFails, true, true, true, true, true, kHelpless},
+    {Seen::kLivenessFails, true, false, true, true, true, kHung},
+};
+
+TEST(JudgeHealth, TheStrongestThatIsKnownNamesTheCause) {
+  for (const Known& known : kKnown) {
+    SCOPED_TRACE(::testing::Message() << "row " << &known - kKnown << ": probes " << int(known.seen));
+    const auto probes = probes_that(known.seen);
+    HealthFacts facts{probes};
+    if (known.idle) facts.idle_wrapper = "the application has ended";
+    facts.undecided = known.undecided;
+    if (known.hang) facts.hang = known.helpless ? kWaitsForDatabase : kSpins;
+    if (known.silent) facts.silent_port = 3000;
+    const HealthVerdict verdict = judge_health(facts);
+    EXPECT_EQ(to_string(verdict.health), to_string(known.expected.health));
+    EXPECT_EQ(verdict.reason, known.expected.reason);
+    EXPECT_EQ(verdict.detail, known.expected.detail);
+    EXPECT_EQ(verdict.restart, known.expected.restart);
+  }
 }
 
 TEST(ProbeTracker, FailuresByReasonNeverExceedAttempts) {
