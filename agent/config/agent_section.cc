@@ -9,15 +9,13 @@
 
 #include "agent/config/addresses.h"
 #include "agent/config/backend_environment.h"
+#include "agent/config/limits.h"
 #include "agent/config_files/values.h"
 
 namespace codex {
 
 namespace {
 
-constexpr std::uint64_t kSmallestLog = 1024;
-constexpr std::uint64_t kLargestLog = std::uint64_t{100} << 30;
-constexpr int kMostKeptLogs = 100;
 constexpr Duration kShortestHook = std::chrono::milliseconds(100);
 constexpr Duration kLongestHook = std::chrono::minutes(5);
 constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warning", "error"};

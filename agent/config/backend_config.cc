@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "agent/config/addresses.h"
+#include "agent/config/limits.h"
 #include "agent/config/probes_config.h"
 #include "agent/config_files/package_json.h"
 #include "agent/config_files/text_file.h"
@@ -14,14 +15,9 @@ namespace codex {
 
 namespace {
 
-constexpr Duration kShortestTimeout = std::chrono::milliseconds(1);
-constexpr Duration kLongest = std::chrono::hours(24);
 constexpr std::uint16_t kDefaultPort = 5000;
-constexpr std::uint64_t kSmallestLog = 1024;
-constexpr std::uint64_t kLargestLog = std::uint64_t{100} << 30;
 constexpr std::uint64_t kSmallestMemory = std::uint64_t{1} << 20;
 constexpr std::uint64_t kLargestMemory = std::uint64_t{1} << 44;
-constexpr int kMostKeptLogs = 100;
 
 // `npm run dev` -> ["npm", "run", "dev"], if splitting at blanks is all it takes and it can hold no secret.
 std::string array_form(std::string_view line) {
@@ -263,10 +259,7 @@ class BackendReader {
     hang.reject_unknown();
   }
 
-  std::optional<int> read_max_attempts() {
-    constexpr std::int64_t kHighestThreshold = 100;
-    return whole_setting("MAX_ATTEMPTS", kHighestThreshold);
-  }
+  std::optional<int> read_max_attempts() { return whole_setting("MAX_ATTEMPTS", kHighestThreshold); }
 
   std::optional<int> whole_setting(const std::string& name, std::int64_t most) {
     const auto given = setting(name, false);

@@ -1,5 +1,6 @@
 #include "agent/config/probes_config.h"
 
+#include "agent/config/limits.h"
 #include "agent/config/probe_kinds.h"
 #include "agent/config_files/values.h"
 
@@ -8,9 +9,6 @@ namespace codex {
 namespace {
 
 constexpr Duration kShortestPeriod = std::chrono::milliseconds(100);
-constexpr Duration kShortestTimeout = std::chrono::milliseconds(1);
-constexpr Duration kLongest = std::chrono::hours(24);
-constexpr int kHighestThreshold = 100;
 constexpr std::size_t kMostProbes = 32;
 
 std::optional<ProbeKind> default_kind(const std::string& name) {

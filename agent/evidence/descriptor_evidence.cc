@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMostShown = 200;
+constexpr std::size_t kMostDescriptors = 200;
 constexpr std::string_view kSocket = "socket:[";
 
 /// "socket", "pipe", "anon_inode:[eventpoll]", "file", "device".
@@ -61,7 +61,7 @@ Json to_json(const Descriptors& descriptors, std::optional<std::uint64_t> limit,
   Json shown = Json::array();
   for (const auto& [fd, target] : descriptors) {
     ++kinds[redactor.safe(kind_of(target), 64)];
-    if (shown.size() < kMostShown)
+    if (shown.size() < kMostDescriptors)
       shown.push_back({{"fd", fd}, {"target", describe_descriptor(target, sockets, redactor)}});
   }
   return {{"open", descriptors.size()},

@@ -24,7 +24,7 @@ namespace codex {
 
 namespace {
 
-constexpr std::size_t kMostThreads = 64, kMostFrames = 64, kMostStack = 512 << 10;
+constexpr std::size_t kMostStacks = 64, kMostFrames = 64, kMostStack = 512 << 10;
 constexpr std::uint64_t kRedZone = 128;  // below the stack pointer, psABI 3.2.2
 // A thread runs on until it stops.
 constexpr auto kStopPatience = std::chrono::milliseconds(100);
@@ -234,7 +234,7 @@ std::vector<NativeThread> read_native_stacks(pid_t process, Duration limit) {
   const UniqueFd memory = directory.open("mem");
   if (!memory) throw std::runtime_error("its memory may not be read");
   auto ids = directory.threads();
-  if (ids.size() > kMostThreads) ids.resize(kMostThreads);
+  if (ids.size() > kMostStacks) ids.resize(kMostStacks);
   std::vector<Copy> copies;
   for (const pid_t id : ids) {
     if (Clock::now() < deadline) copies.push_back(copy_thread(directory, memory.get(), process, id));

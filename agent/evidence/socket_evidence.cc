@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kMostShown = 200;
+constexpr std::size_t kMostSockets = 200;
 
 const char* state_name(int state) {
   switch (state) {
@@ -89,7 +89,7 @@ Json SocketEvidence::to_json() const {
         [role = role](const Connection& connection) { return connection.role == role && connection.waits; });
   }
   for (const auto& connection : connections_) {
-    if (shown.size() == kMostShown) break;
+    if (shown.size() == kMostSockets) break;
     const auto& socket = connection.socket;
     shown.push_back(
         {{"role", name_of(connection.role)},

@@ -17,7 +17,7 @@ constexpr Duration kHalfWay = milliseconds(400);  // to a confirmed loop hang
 constexpr Duration kStartPeriod = milliseconds(500);
 constexpr Duration kStartWaits = std::chrono::seconds(2);  // a start that gets on has no time to be asked
 constexpr Duration kSlept = milliseconds(50);              // the two clocks are not read at the same instant
-constexpr Duration kAccuracy = milliseconds(5);
+constexpr Duration kLookAccuracy = milliseconds(5);
 
 Duration read_clock(clockid_t id) {
   timespec time{};
@@ -41,7 +41,7 @@ HangWatch::HangWatch(EventLoop& loop, HangPolicy policy, std::function<std::vect
       events_(std::move(events)),
       policy_(std::move(policy)),
       timer_(
-          loop, "hang watch", [this] { look(); }, Priority::kNormal, kAccuracy) {}
+          loop, "hang watch", [this] { look(); }, Priority::kNormal, kLookAccuracy) {}
 
 std::set<std::uint16_t> HangWatch::database_ports(std::optional<std::uint16_t> own) {
   auto ports = RequestWaits::usual_database_ports();

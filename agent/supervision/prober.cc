@@ -9,7 +9,7 @@ namespace codex {
 namespace {
 
 /// Timers share wake-ups within this; it is far below any period (at least 100 ms).
-constexpr Duration kAccuracy = std::chrono::milliseconds(5);
+constexpr Duration kProbeAccuracy = std::chrono::milliseconds(5);
 
 }  // namespace
 
@@ -18,7 +18,7 @@ Prober::Prober(EventLoop& loop, const std::vector<ProbeSpec>& specs, const Maker
   for (std::size_t i = 0; i < specs.size(); ++i) {
     trackers_.emplace_back(specs[i]);
     Timer timer(
-        loop_, "probe." + specs[i].name, [this, i] { ask(i); }, Priority::kNormal, kAccuracy);
+        loop_, "probe." + specs[i].name, [this, i] { ask(i); }, Priority::kNormal, kProbeAccuracy);
     probes_.push_back({make(specs[i]), ProbeSchedule(specs[i], i), std::move(timer)});
   }
 }

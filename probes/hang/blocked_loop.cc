@@ -13,7 +13,7 @@ using std::chrono::milliseconds;
 
 constexpr Duration kShortSpan = milliseconds(250);
 constexpr Duration kStarvedSpan = milliseconds(800);
-constexpr double kBusyRatio = 0.3;       // of a CPU: it works, whatever it was doing at the very moment
+constexpr double kWorkingRatio = 0.3;    // of a CPU: it works, whatever it was doing at the very moment
 constexpr double kStarvedRatio = 0.1;    // of a CPU: it does not really get to run
 constexpr double kCollectorRatio = 0.1;  // of a CPU in other threads
 constexpr double kHeapNearLimit = 0.6;
@@ -129,7 +129,7 @@ void BlockedLoop::vote(const HangObservation& seen) {
                                           std::to_string(process.resident_bytes >> 20) + " MiB of " +
                                           std::to_string(process.heap_limit_bytes >> 20) + " MiB heap");
   const double ratio = cpu_.ratio(kShortSpan);
-  if (main.state == 'R' || (sleeps(main) && ratio >= kBusyRatio)) {
+  if (main.state == 'R' || (sleeps(main) && ratio >= kWorkingRatio)) {
     const double longer = cpu_.ratio();
     if (wall_ >= kStarvedSpan && longer < kStarvedRatio)
       return votes_.add(HangClass::kStarved, "runnable, but gets " + percent(longer) + " of a CPU");
