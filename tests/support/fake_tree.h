@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,7 +11,8 @@
 
 namespace codex::testing {
 
-/// A BackendTree of words: what is seen stands in its members, what is done in `done`. Nothing runs.
+/// A BackendTree of words: what is seen stands in its members, what is done in `done`. Nothing runs. What the
+/// kernel's would not take fails the test.
 class FakeTree : public BackendTree {
  public:
   std::vector<ProcStat> members_seen;
@@ -24,14 +27,17 @@ class FakeTree : public BackendTree {
   bool alive = true;
   std::optional<double> cpu_seen;
   std::vector<std::pair<TimePoint, std::string>> lines;
-  std::optional<SpawnError> spawn_error;   ///< of the next spawn()
-  std::optional<std::system_error> error;  ///< of whatever may throw one
-  bool adopts = true;                      ///< false: the leftover has just ended
-  std::string obstacle;                    ///< what stands in the way of kill()
+  std::optional<SpawnError> spawn_error;           ///< of the next spawn()
+  std::optional<std::system_error> error;          ///< of whatever may throw one
+  std::optional<std::system_error> members_error;  ///< of members() alone
+  int port_looks = 0, stranger_looks = 0, samples = 0;
+  bool adopts = true;    ///< false: the leftover has just ended
+  std::string obstacle;  ///< what stands in the way of kill()
   std::vector<std::string> done;
 
   [[nodiscard]] std::vector<ProcStat> members() override {
     fail();
+    if (members_error) throw *members_error;
     return members_seen;
   }
   [[nodiscard]] std::optional<pid_t> leader() const override { return leader_seen; }
@@ -39,12 +45,19 @@ class FakeTree : public BackendTree {
     fail();
     return leftover;
   }
-  bool look_at_port() override { return port_seen && port_can_be_asked; }
+  bool look_at_port() override {
+    ++port_looks;
+    return port_seen && port_can_be_asked;
+  }
   [[nodiscard]] const PortSnapshot* port() const override { return port_seen ? &*port_seen : nullptr; }
   [[nodiscard]] std::optional<ProcessId> server() const override { return server_seen; }
-  [[nodiscard]] std::optional<std::string> describe_stranger() override { return stranger; }
+  [[nodiscard]] std::optional<std::string> describe_stranger() override {
+    ++stranger_looks;
+    return stranger;
+  }
   [[nodiscard]] std::string describe_absence() const override { return absence; }
   bool sample() override {
+    ++samples;
     fail();
     return alive;
   }
@@ -59,6 +72,9 @@ class FakeTree : public BackendTree {
   }
   void drain() override { done.emplace_back("drain"); }
   void spawn(std::uint64_t generation) override {
+    EXPECT_TRUE(members_seen.empty()) << "spawn " << generation << " although something lives";
+    EXPECT_GT(generation, newest_) << "a generation that has been";
+    newest_ = generation;
     fail();
     if (spawn_error) throw *std::exchange(spawn_error, std::nullopt);
     done.push_back("spawn " + std::to_string(generation));
@@ -66,7 +82,9 @@ class FakeTree : public BackendTree {
   }
   bool adopt(const ProcessTree::Adoptable& taken) override {
     fail();
+    EXPECT_TRUE(leftover && leftover->leader == taken.leader) << "adopts what is not left over";
     if (!adopts) return false;
+    newest_ = taken.generation;
     done.push_back("adopt " + std::to_string(taken.leader.pid));
     leader_seen = taken.leader.pid;
     return true;
@@ -84,6 +102,7 @@ class FakeTree : public BackendTree {
   void fail() const {
     if (error) throw *error;
   }
+  std::uint64_t newest_ = 0;
 };
 
 }  // namespace codex::testing
