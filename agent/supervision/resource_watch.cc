@@ -1,5 +1,6 @@
 #include "agent/supervision/resource_watch.h"
 
+#include <string>
 #include <utility>
 
 #include "agent/supervision/describe.h"
@@ -40,8 +41,11 @@ void ResourceWatch::watch_memory() {
   const auto& usage = tree_.usage();
   const std::uint64_t used = usage.proportional_bytes.value_or(usage.resident_bytes);
   if (!memory_.exceeded(used, schedule_.now())) return;
-  hands_.over_limit({{EventType::kRestart, Cause::kMemoryLimit},
-                     describe_memory(*limit_bytes_, used, tree_.members(), redactor_)});
+  std::string problem = describe_memory(*limit_bytes_, used, {}, redactor_);
+  // The guard says it once: it is told also while the processes cannot be named.
+  troubles_.look("memory", schedule_.now(),
+                 [&] { problem = describe_memory(*limit_bytes_, used, tree_.members(), redactor_); });
+  hands_.over_limit({{EventType::kRestart, Cause::kMemoryLimit}, std::move(problem)});
 }
 
 }  // namespace codex
