@@ -66,7 +66,13 @@ void StartupWatch::follow() {
   const TimePoint now = schedule_.now();
   if (tree_.port() != nullptr && startup_->waiting_for() <= StartupPhase::kListen) {
     listen_->arm_at(now + listen_period(now - begun_at_));
-    if (!tree_.look_at_port()) return;
+    const bool asked = tree_.look_at_port();
+    // What was ready before is soon judged as running also while its port cannot be asked.
+    if (!asked && resumed_ && now - begun_at_ >= kResumeTakes) {
+      events_.ready();
+      return events_.followed();
+    }
+    if (!asked) return;
     const bool ours = tree_.port()->ours;
     startup_->set(StartupPhase::kListen, ours, now);
     if (ours) listen_->disarm();
