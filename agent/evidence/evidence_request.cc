@@ -6,14 +6,12 @@ namespace codex {
 
 namespace {
 
-using Json = nlohmann::json;
-
 /// CBOR, because names of files and secrets are bytes, which JSON cannot hold.
-Json bytes(const std::string& text) {
-  return Json::binary(std::vector<std::uint8_t>(text.begin(), text.end()));
+nlohmann::json bytes(const std::string& text) {
+  return nlohmann::json::binary(std::vector<std::uint8_t>(text.begin(), text.end()));
 }
 
-std::string text_of(const Json& json) {
+std::string text_of(const nlohmann::json& json) {
   const auto& bytes = json.get_binary();
   return {bytes.begin(), bytes.end()};
 }
@@ -21,33 +19,33 @@ std::string text_of(const Json& json) {
 }  // namespace
 
 std::string encode(const EvidenceRequest& request) {
-  Json secrets = Json::array(), server = nullptr;
+  nlohmann::json secrets = nlohmann::json::array(), server = nullptr;
   for (const auto& secret : request.secrets) secrets.push_back(bytes(secret));
   if (request.server) server = {request.server->pid, request.server->start_ticks};
-  const Json json{{"confirmed", request.moment == EvidenceRequest::Moment::kConfirmed},
-                  {"directory", bytes(request.directory)},
-                  {"id", request.id},
-                  {"backend", request.backend},
-                  {"generation", request.generation},
-                  {"token_prefix", bytes(request.token_prefix)},
-                  {"server", server},
-                  {"port", request.port ? Json(*request.port) : Json(nullptr)},
-                  {"database_ports", request.database_ports},
-                  {"class", request.hang_class},
-                  {"why", bytes(request.why)},
-                  {"votes", request.votes},
-                  {"since", request.since.time_since_epoch().count()},
-                  {"next", request.next},
-                  {"native_stacks", request.native_stacks},
-                  {"output_file", bytes(request.output_file)},
-                  {"database_url", bytes(request.database_url.reveal())},
-                  {"secrets", secrets}};
-  const auto encoded = Json::to_cbor(json);
+  const nlohmann::json json{{"confirmed", request.moment == EvidenceRequest::Moment::kConfirmed},
+                            {"directory", bytes(request.directory)},
+                            {"id", request.id},
+                            {"backend", request.backend},
+                            {"generation", request.generation},
+                            {"token_prefix", bytes(request.token_prefix)},
+                            {"server", server},
+                            {"port", request.port ? nlohmann::json(*request.port) : nlohmann::json(nullptr)},
+                            {"database_ports", request.database_ports},
+                            {"class", request.hang_class},
+                            {"why", bytes(request.why)},
+                            {"votes", request.votes},
+                            {"since", request.since.time_since_epoch().count()},
+                            {"next", request.next},
+                            {"native_stacks", request.native_stacks},
+                            {"output_file", bytes(request.output_file)},
+                            {"database_url", bytes(request.database_url.reveal())},
+                            {"secrets", secrets}};
+  const auto encoded = nlohmann::json::to_cbor(json);
   return {encoded.begin(), encoded.end()};
 }
 
 EvidenceRequest decode_evidence_request(const std::string& text) {
-  const Json json = Json::from_cbor(text);
+  const nlohmann::json json = nlohmann::json::from_cbor(text);
   EvidenceRequest request;
   request.moment = json.at("confirmed").get<bool>() ? EvidenceRequest::Moment::kConfirmed
                                                     : EvidenceRequest::Moment::kSuspected;
