@@ -24,13 +24,21 @@ def serving(agent):
 
 @contextlib.contextmanager
 def descriptors_left(pid, count):
-    """The process may open so many descriptors more, and no other."""
-    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
-    unused = (number for number in itertools.count() if number not in used)
+    """The process may open so many descriptors more, and no other. Yields what to call while it works: a descriptor that
+    was open for a moment only, when the others were counted, is one that it could open more."""
     before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(itertools.islice(unused, count, None)), before[1]))
+    steady = None
+
+    def count_again():
+        nonlocal steady
+        used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+        steady = used if steady is None else steady & used
+        unused = (number for number in itertools.count() if number not in steady)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (next(itertools.islice(unused, count, None)), before[1]))
+
+    count_again()
     try:
-        yield
+        yield count_again
     finally:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
@@ -79,8 +87,8 @@ def test_a_server_that_cannot_be_watched_when_it_begins_to_listen_is_watched_lat
     agent.configure([*PYTHON_BACKEND, "--listen-after", "1500"])
     agent.start("--no-wait")
     daemon = psutil.Process(agent.pid)
-    with descriptors_left(daemon.pid, left):
-        wait_until(lambda: processes.listening(agent.port), 15, "the listener")
+    with descriptors_left(daemon.pid, left) as count_again:
+        wait_until(lambda: count_again() or processes.listening(agent.port), 15, "the listener")
         wait_until(lambda: not processes.alive(daemon) or 'look="hang watch"' in agent.log, 15, "the look that fails")
         assert processes.alive(daemon), "it ended the agent"
     backend = agent.wait_for_state("running")
