@@ -38,6 +38,7 @@ void BackendProcess::spawn() {
   }
   if (!tree_.members().empty())
     throw std::logic_error("spawn although processes of the last generation live");
+  adopted_ = adopted_ready_ = false;
   tree_.begin_generation();
   events_.begins();
   try {
@@ -45,7 +46,7 @@ void BackendProcess::spawn() {
   } catch (const SpawnError& error) {
     return spawn_failed(error);
   }
-  told_to_end_ = adopted_ = adopted_ready_ = false;
+  told_to_end_ = false;
   started_at_ = schedule_.wall_now();
   record_.started();
   tree_.write_pid_file();

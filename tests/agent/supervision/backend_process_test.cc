@@ -24,7 +24,11 @@ class Processes : public ::testing::Test {
   void begin(std::optional<SavedBackend> earlier = std::nullopt) {
     process_.emplace(
         "api", std::move(earlier), schedule_, tree_, troubles_, record_, log_,
-        BackendProcess::Events{.begins = [this] { tree_.done.emplace_back("begins"); },
+        BackendProcess::Events{.begins =
+                                   [this] {
+                                     tree_.done.emplace_back("begins");
+                                     began_ready_.push_back(process_->adopted_ready());
+                                   },
                                .begun = [this] { tree_.done.emplace_back("begun"); },
                                .exited =
                                    [this](const ExitStatus& status) {
@@ -59,6 +63,7 @@ class Processes : public ::testing::Test {
   testing::FakeTree tree_;
   BackendRecord record_;
   std::vector<Report> reports_;
+  std::vector<bool> began_ready_;  ///< adopted_ready(), as each generation began
   bool spawns_when_told_ = false;
   std::optional<BackendProcess> process_;
 };
@@ -264,6 +269,26 @@ TEST_F(Processes, WhetherALeftoverWasReadyIsAsWrittenDownOrElseAsItsPortSays) {
     process_->adopt();
     EXPECT_EQ(process_->adopted_ready(), ready) << why;
   }
+}
+
+TEST_F(Processes, WhatIsSpawnedAfterAnAdoptedOneBeginsAsNothingThatWasReady) {
+  begin(saved(7, true));
+  tree_.leftover = kLeftover;
+  process_->adopt();
+  EXPECT_TRUE(process_->adopted_ready());
+  process_->spawn();
+  EXPECT_EQ(began_ready_, (std::vector<bool>{true, false}));
+  EXPECT_FALSE(process_->adopted());
+}
+
+TEST_F(Processes, ASpawnThatFailsAfterAnAdoptedOneIsNotTakenForIt) {
+  begin(saved(7, true));
+  tree_.leftover = kLeftover;
+  process_->adopt();
+  tree_.spawn_error = SpawnError{"exec", ENOENT, "no such program"};
+  process_->spawn();
+  EXPECT_FALSE(process_->adopted());
+  EXPECT_FALSE(process_->adopted_ready());
 }
 
 TEST_F(Processes, WhatAnEarlierAgentToldToEndIsNotTakenOver) {
