@@ -118,6 +118,30 @@ HangPolicy::Decision HangPolicy::plan(const HangVerdict& verdict, TimePoint now)
   return decision;
 }
 
+bool is_helpless(HangClass hang) {
+  switch (hang) {
+    case HangClass::kDbWait:
+    case HangClass::kDiskWait:
+    case HangClass::kUpstream:
+    case HangClass::kStarved:
+    case HangClass::kPaused:
+      return true;
+    case HangClass::kSpin:
+    case HangClass::kGc:
+    case HangClass::kSyncChild:
+    case HangClass::kFutex:
+    case HangClass::kBlockedSyscall:
+    case HangClass::kStopped:
+    case HangClass::kHandler:
+    case HangClass::kPoolExhausted:
+    case HangClass::kThreadpool:
+    case HangClass::kFdExhausted:
+    case HangClass::kStartupStuck:
+      return false;
+  }
+  return false;
+}
+
 HangPolicy::Decision HangPolicy::on_confirmed(const HangVerdict& verdict, TimePoint now) {
   if (!verdict.hang) return {};
   const auto hang = *verdict.hang;

@@ -20,6 +20,9 @@ enum class HangAction {
 };
 std::string_view to_string(HangAction action);  ///< "none" "report" "continue" "restart"
 
+/// A restart would bring nothing back of what it waits for; it is ill all the same, and people are told.
+bool is_helpless(HangClass hang);
+
 /// Decides when a confirmed hang has lasted long enough to act, and how. Pure. One for each backend.
 ///
 /// Each class has a floor and an action; both can be configured. Above it, patience is three times the

@@ -4,18 +4,13 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <filesystem>
+
+#include "agent/text/quantity.h"
 
 namespace codex {
 
 namespace {
-
-std::string seconds_text(double seconds, int digits) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.*f", digits, seconds);
-  return text;
-}
 
 /// What the probes that are not yet content said last.
 std::string complaints(const std::vector<ProbeTracker>& probes, bool database) {
@@ -31,10 +26,10 @@ std::string complaints(const std::vector<ProbeTracker>& probes, bool database) {
 }  // namespace
 
 std::string describe_startup(const StartupSnapshot& startup) {
-  std::string text = "started in " + seconds_text(startup.duration_seconds.value_or(0), 2) + " s";
+  std::string text = "started in " + decimal_text(startup.duration_seconds.value_or(0), 2) + " s";
   const char* separator = ": ";
   for (const auto& [phase, seconds] : startup.phases) {
-    text += separator + phase + " " + seconds_text(seconds, 2);
+    text += separator + phase + " " + decimal_text(seconds, 2);
     separator = ", ";
   }
   return text;
@@ -45,7 +40,7 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
                                    const std::string& hang) {
   const double limit = to_seconds(config.start_timeout);
   std::string text =
-      "Server startup timeout after " + seconds_text(limit, limit < 10 && limit != int(limit) ? 1 : 0) + " s";
+      "Server startup timeout after " + decimal_text(limit, limit < 10 && limit != int(limit) ? 1 : 0) + " s";
   if (!waiting_for) return text;
   text += ": it hung in phase " + std::string(to_string(*waiting_for)) + " (";
   switch (*waiting_for) {

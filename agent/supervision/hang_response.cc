@@ -19,31 +19,6 @@ WallTime::duration wall(Duration duration) {
   return std::chrono::duration_cast<WallTime::duration>(duration);
 }
 
-/// A restart would bring nothing back of what it waits for; it is ill all the same, and people are told.
-bool is_helpless(HangClass hang) {
-  switch (hang) {
-    case HangClass::kDbWait:
-    case HangClass::kDiskWait:
-    case HangClass::kUpstream:
-    case HangClass::kStarved:
-    case HangClass::kPaused:
-      return true;
-    case HangClass::kSpin:
-    case HangClass::kGc:
-    case HangClass::kSyncChild:
-    case HangClass::kFutex:
-    case HangClass::kBlockedSyscall:
-    case HangClass::kStopped:
-    case HangClass::kHandler:
-    case HangClass::kPoolExhausted:
-    case HangClass::kThreadpool:
-    case HangClass::kFdExhausted:
-    case HangClass::kStartupStuck:
-      return false;
-  }
-  return false;
-}
-
 Counts counts_of(const HangSignals& signals) {
   return {{"accept_queue", signals.accept_queue},
           {"event_loop", signals.event_loop},

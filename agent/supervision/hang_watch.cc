@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/os/files.h"
+#include "agent/os/kernel_clock.h"
 
 namespace codex {
 
@@ -18,12 +19,6 @@ constexpr Duration kStartPeriod = milliseconds(500);
 constexpr Duration kStartWaits = std::chrono::seconds(2);  // a start that gets on has no time to be asked
 constexpr Duration kSlept = milliseconds(50);              // the two clocks are not read at the same instant
 constexpr Duration kLookAccuracy = milliseconds(5);
-
-Duration read_clock(clockid_t id) {
-  timespec time{};
-  ::clock_gettime(id, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
 
 std::uint64_t io_calls_of(pid_t pid) {
   ThreadView view;
@@ -117,7 +112,7 @@ ProbeFact HangWatch::fact(const Probing& probing, TimePoint now) {
 }
 
 bool HangWatch::host_slept() {
-  const auto ahead = read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC);
+  const auto ahead = read_kernel_clock(CLOCK_BOOTTIME) - read_kernel_clock(CLOCK_MONOTONIC);
   return ahead - std::exchange(boot_ahead_, ahead) > kSlept;
 }
 
@@ -157,10 +152,10 @@ void HangWatch::look() {
     if (now - looked_at_start_ < kStartPeriod) return;
     looked_at_start_ = now;
   }
-  const auto cpu = read_clock(CLOCK_THREAD_CPUTIME_ID);
+  const auto cpu = read_kernel_clock(CLOCK_THREAD_CPUTIME_ID);
   const auto seen = observe(now);
   const auto verdict = detector_.observe(seen);
-  spent_ += read_clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
+  spent_ += read_kernel_clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
   if (events_.looked) events_.looked(seen, verdict);
   tell(verdict, now);
 }

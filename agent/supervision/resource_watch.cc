@@ -33,7 +33,7 @@ void ResourceWatch::look() {
   const bool sampled = troubles_.look("usage", schedule_.now(), [&] { alive = tree_.sample(); });
   if (!alive) look_again_->disarm();
   hands_.looked(alive && sampled);
-  if (alive && sampled) troubles_.look("memory", schedule_.now(), [this] { watch_memory(); });
+  if (alive && sampled) watch_memory();
 }
 
 void ResourceWatch::watch_memory() {
