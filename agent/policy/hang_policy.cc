@@ -7,16 +7,12 @@ namespace codex {
 
 namespace {
 
-using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr Duration kMostPatience = seconds(60);
 constexpr Duration kMostDoubled = minutes(10);
-constexpr Duration kRemembered = hours(1);
 constexpr Duration kSameHang = minutes(10);
 constexpr Duration kContinueTakes = seconds(5);
-constexpr int kTimesHealed = 3;
 constexpr int kHandlerProbes = 2;
 constexpr std::size_t kMostRemembered = 256;
 
@@ -95,13 +91,9 @@ Duration HangPolicy::patience(HangClass hang, TimePoint now) const {
   const auto rule = rule_of(hang);
   // A report disturbs nobody, and a stopped process gains nothing from waiting.
   if (rule.action != HangAction::kRestart) return rule.floor;
-  Duration longest{0};
-  for (const auto& healed : healed_) {
-    if (now - healed.at < kRemembered) longest = std::max(longest, healed.lasted);
-  }
-  Duration patience = std::max(rule.floor, std::min(longest * kTimesHealed, kMostPatience));
+  Duration patience = rule.floor;
   for (int i = vain_restarts(hang, now); i > 0 && patience < kMostDoubled; --i) patience *= 2;
-  return std::min(patience, kMostDoubled);
+  return std::max(rule.floor, std::min(patience, kMostDoubled));
 }
 
 HangPolicy::Decision HangPolicy::plan(const HangVerdict& verdict, TimePoint now) const {
@@ -109,6 +101,8 @@ HangPolicy::Decision HangPolicy::plan(const HangVerdict& verdict, TimePoint now)
   if (!verdict.hang) return decision;
   decision.action = rule_of(*verdict.hang).action;
   decision.patience = patience(*verdict.hang, now);
+  if (decision.action == HangAction::kRestart && promised_)
+    decision.patience = std::min(decision.patience, *promised_);
   decision.restarts_that_did_not_help = vain_restarts(*verdict.hang, now);
   if (continued_at_ && acted_on_ == verdict.hang) {
     decision.action = may_restart_ ? HangAction::kRestart : HangAction::kReport;
@@ -142,6 +136,10 @@ bool is_helpless(HangClass hang) {
   return false;
 }
 
+bool excuses_probes(HangClass hang) {
+  return hang == HangClass::kDbWait || hang == HangClass::kPaused || hang == HangClass::kStarved;
+}
+
 HangPolicy::Decision HangPolicy::on_confirmed(const HangVerdict& verdict, TimePoint now) {
   if (!verdict.hang) return {};
   const auto hang = *verdict.hang;
@@ -151,8 +149,10 @@ HangPolicy::Decision HangPolicy::on_confirmed(const HangVerdict& verdict, TimePo
     continued_at_.reset();
   }
   Decision decision = plan(verdict, now);
+  if (decision.action == HangAction::kRestart) promised_ = decision.patience;
   const auto action = std::exchange(decision.action, HangAction::kNone);
-  const bool agreed = hang != HangClass::kHandler || verdict.probe_failures >= kHandlerProbes ||
+  const bool agreed = hang != HangClass::kHandler ||
+                      verdict.unanswered_probes.value_or(kHandlerProbes) >= kHandlerProbes ||
                       action == HangAction::kReport;
   // A report does not wait for the floor of a restart that will not come.
   const bool due = action == HangAction::kReport || verdict.clock >= decision.patience;
@@ -168,15 +168,8 @@ HangPolicy::Decision HangPolicy::on_confirmed(const HangVerdict& verdict, TimePo
   return decision;
 }
 
-void HangPolicy::on_healed(Duration lasted, TimePoint now) {
-  if (acted_ == HangAction::kNone || acted_ == HangAction::kReport) {
-    healed_.push_back({now, lasted});
-    while (healed_.size() > kMostRemembered || now - healed_.front().at >= kRemembered) healed_.pop_front();
-  }
-  on_new_process();
-}
-
-void HangPolicy::on_new_process() {
+void HangPolicy::on_over() {
+  promised_.reset();
   acted_on_.reset();
   acted_ = HangAction::kNone;
   continued_at_.reset();

@@ -23,17 +23,21 @@ std::string_view to_string(HangAction action);  ///< "none" "report" "continue" 
 /// A restart would bring nothing back of what it waits for; it is ill all the same, and people are told.
 bool is_helpless(HangClass hang);
 
+/// It explains that probes fail, so well that they restart nothing meanwhile: the database is waited for, a
+/// debugger holds the process, or the host gives it no CPU.
+bool excuses_probes(HangClass hang);
+
 /// Decides when a confirmed hang has lasted long enough to act, and how. Pure. One for each backend.
 ///
-/// Each class has a floor and an action; both can be configured. Above it, patience is three times the
-/// longest hang of the last hour that healed itself, at most a minute. It doubles each time the same class
-/// returns within ten minutes of a restart that it had caused: that restart did not help. While a debugger is
-/// attached nothing is done.
+/// Each class has a floor and an action; both can be configured. Patience doubles each time the same class
+/// returns within ten minutes of a restart that it had caused: that restart did not help. What has been
+/// promised within one hang is kept: should its class turn out to be another one, it is not given more time.
+/// While a debugger is attached nothing is done.
 ///
 ///   class                                     floor    then
 ///   stopped                                   1 s      continue; restart if it is still stopped 5 s later
 ///   spin futex blocked_syscall fd_exhausted   5 s      restart
-///   handler pool_exhausted                    10 s     restart; handler needs two failed HTTP probes, too
+///   handler pool_exhausted                    10 s     restart; handler needs two HTTP probes without an answer, too
 ///   threadpool                                10 s     restart
 ///   sync_child gc                             30 s     restart
 ///   startup_stuck                             -        report: a start has a time limit of its own
@@ -55,11 +59,8 @@ class HangPolicy {
   /// that a restart follows a continue that had no effect.
   Decision on_confirmed(const HangVerdict& verdict, TimePoint now);
 
-  /// The hang ended by itself (or by our SIGCONT) after `lasted`.
-  void on_healed(Duration lasted, TimePoint now);
-
-  /// The serving process ended; the next one is judged anew. What was learned stays.
-  void on_new_process();
+  /// The hang is over, by itself or because its process has ended. What was learned stays.
+  void on_over();
 
   /// How long a hang of this class may last at present.
   [[nodiscard]] Duration patience(HangClass hang, TimePoint now) const;
@@ -68,10 +69,6 @@ class HangPolicy {
   [[nodiscard]] Decision plan(const HangVerdict& verdict, TimePoint now) const;
 
  private:
-  struct Healed {
-    TimePoint at;
-    Duration lasted;
-  };
   struct Restarted {
     HangClass hang;
     TimePoint at;
@@ -86,11 +83,11 @@ class HangPolicy {
 
   bool may_restart_;
   std::map<HangClass, HangRule> rules_;
-  std::deque<Healed> healed_;
   std::deque<Restarted> restarted_;
   std::optional<HangClass> acted_on_;
   HangAction acted_ = HangAction::kNone;
   std::optional<Duration> continued_at_;  ///< what the hang clock showed
+  std::optional<Duration> promised_;      ///< the shortest patience with a restart within this hang
 };
 
 }  // namespace codex

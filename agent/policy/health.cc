@@ -64,13 +64,14 @@ HealthVerdict judge_probes(const std::vector<ProbeTracker>& probes) {
 }
 
 HealthVerdict judge_health(const HealthFacts& facts) {
-  if (facts.hang) {
-    const Health health = facts.hang->helpless ? Health::kDegraded : Health::kHung;
-    return {health, "hang: " + facts.hang->hang_class, facts.hang->detail, false};
-  }
-  if (!facts.idle_wrapper.empty()) return {Health::kDegraded, "wrapper_idle", facts.idle_wrapper, false};
   HealthVerdict verdict = judge_probes(facts.probes);
   if (facts.undecided) verdict.restart = false;
+  if (facts.hang) {
+    const Health health = facts.hang->helpless ? Health::kDegraded : Health::kHung;
+    return {health, "hang: " + facts.hang->hang_class, facts.hang->detail,
+            verdict.restart && !facts.hang->excuses && facts.idle_wrapper.empty()};
+  }
+  if (!facts.idle_wrapper.empty()) return {Health::kDegraded, "wrapper_idle", facts.idle_wrapper, false};
   if (verdict.health == Health::kHealthy && facts.silent_port) {
     const std::string port = std::to_string(*facts.silent_port);
     return {Health::kDegraded, "port: refused", "nothing of ours listens on port " + port, false};

@@ -34,6 +34,7 @@ HealthVerdict judge_probes(const std::vector<ProbeTracker>& probes);
 struct ConfirmedHang {
   std::string hang_class, detail;  ///< safe to show
   bool helpless = false;           ///< a restart would bring nothing back of what it waits for
+  bool excuses = false;            ///< it is a reason for probes to fail that holds their restart, too
 };
 
 /// Everything that the health of a running backend is judged by.
@@ -49,7 +50,8 @@ struct HealthFacts {
 ///
 /// | what is known            | health            | restart                                             |
 /// |--------------------------|-------------------|-----------------------------------------------------|
-/// | a hang                   | hung, or degraded | never: when it is acted upon is the hang policy's    |
+/// | a hang                   | hung, or degraded | as judge_probes(), unless the hang excuses them: the |
+/// |                          |                   | hang policy is often sooner, and never the last word |
 /// | an idle wrapper          | degraded          | never: it was decided when that was found           |
 /// | the probes               | as judge_probes() | as judge_probes(), but not while undecided          |
 /// | nobody listens           | degraded          | never: nodemon may just be reloading                |

@@ -71,9 +71,11 @@ void HangResponse::confirmed(const HangVerdict& verdict) {
   told.hang_class = to_string(*verdict.hang);
   told.detail = redactor_.safe(verdict.why, kShownWhy);
   told.action = lifecycle_.state() == State::kRunning ? to_string(plan.action) : "";
-  told.due.reset();
-  if (!told.action.empty() && plan.action != HangAction::kReport)
+  const auto promised = std::exchange(told.due, std::nullopt);
+  if (!told.action.empty() && plan.action != HangAction::kReport) {
     told.due = wall_now + wall(std::max(plan.patience - verdict.clock, Duration{0}));
+    if (promised) told.due = std::min(*told.due, *promised);
+  }
   last_ = std::move(told);
   if (first) record_.hang(last_->hang_class, to_seconds(now - verdict.since.value_or(now - verdict.clock)));
   log_.warning(LogLine("hang_confirmed")
@@ -185,7 +187,8 @@ void HangResponse::over(const HangVerdict& last, Duration lasted) {
 
 std::optional<ConfirmedHang> HangResponse::hang() const {
   if (!hang_) return std::nullopt;
-  return ConfirmedHang{last_->hang_class, last_->detail, is_helpless(*hang_->hang)};
+  return ConfirmedHang{last_->hang_class, last_->detail, is_helpless(*hang_->hang),
+                       excuses_probes(*hang_->hang) || hang_->debugger};
 }
 
 void HangResponse::fill(BackendSnapshot& snapshot) const {

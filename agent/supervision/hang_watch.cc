@@ -74,13 +74,13 @@ void HangWatch::start_is_over() {
 
 void HangWatch::stop() {
   timer_.disarm();
-  tell_over(loop_.now(), false);
+  tell_over(loop_.now());
   observer_.reset();
   start_waits_.reset();
   server_.reset();
   started_.reset();
   detector_.forget();
-  policy_.on_new_process();
+  policy_.on_over();
 }
 
 std::optional<HangWatch::Asked> HangWatch::asked_of(const ProbeSpec& spec) {
@@ -93,13 +93,16 @@ void HangWatch::probe_began(Asked asked) {
   (asked == Asked::kHttp ? http_ : database_).began = loop_.now();
 }
 
-void HangWatch::probe_ended(Asked asked, Outcome outcome) {
+void HangWatch::probe_ended(Asked asked, Outcome outcome, Reason reason) {
   auto& probing = asked == Asked::kHttp ? http_ : database_;
   const auto began = std::exchange(probing.began, std::nullopt);
   if (outcome == Outcome::kUnknown) return;
   probing.known = true;
   probing.failures = outcome == Outcome::kSuccess ? 0 : probing.failures + 1;
   if (outcome == Outcome::kSuccess) probing.success_began = began;
+  const bool unanswered = outcome == Outcome::kFailure && reason == Reason::kTimeout;
+  if (!unanswered) probing.unanswered_since.reset();
+  if (unanswered && !probing.unanswered_since) probing.unanswered_since = began;
 }
 
 ProbeFact HangWatch::fact(const Probing& probing, TimePoint now) {
@@ -107,6 +110,7 @@ ProbeFact HangWatch::fact(const Probing& probing, TimePoint now) {
   fact.known = probing.known || probing.began;
   fact.failures = probing.failures;
   if (probing.began) fact.in_flight_for = now - *probing.began;
+  if (probing.unanswered_since) fact.unanswered_for = now - *probing.unanswered_since;
   if (probing.success_began) fact.success_began = now - *probing.success_began;
   return fact;
 }
@@ -162,7 +166,7 @@ void HangWatch::look() {
 
 void HangWatch::tell(const HangVerdict& verdict, TimePoint now) {
   using State = HangVerdict::State;
-  if (verdict.state == State::kHealthy) return tell_over(now, true);
+  if (verdict.state == State::kHealthy) return tell_over(now);
   if (told_.state == State::kHealthy) {
     told_.since = now - verdict.clock;
     told_.state = State::kSuspect;
@@ -186,10 +190,10 @@ void HangWatch::tell(const HangVerdict& verdict, TimePoint now) {
   if (decision.action != HangAction::kNone) events_.act(verdict, decision);
 }
 
-void HangWatch::tell_over(TimePoint now, bool healed) {
+void HangWatch::tell_over(TimePoint now) {
   if (told_.state == HangVerdict::State::kHealthy) return;
   const auto told = std::exchange(told_, Told{});
-  if (healed && told.state == HangVerdict::State::kConfirmed) policy_.on_healed(told.last.clock, now);
+  policy_.on_over();
   events_.over(told.last, now - told.since);
 }
 

@@ -63,7 +63,7 @@ class HangWatch {
   /// What a probe asks, as far as it says something of hangs.
   static std::optional<Asked> asked_of(const ProbeSpec& spec);
   void probe_began(Asked asked);
-  void probe_ended(Asked asked, Outcome outcome);
+  void probe_ended(Asked asked, Outcome outcome, Reason reason);
 
   [[nodiscard]] const HangVerdict& verdict() const { return detector_.verdict(); }
   [[nodiscard]] std::map<HangClass, int> votes() const { return detector_.votes(); }
@@ -87,7 +87,7 @@ class HangWatch {
 
  private:
   struct Probing {
-    std::optional<TimePoint> began, success_began;
+    std::optional<TimePoint> began, success_began, unanswered_since;
     int failures = 0;
     bool known = false;
   };
@@ -96,7 +96,7 @@ class HangWatch {
   StartupView look_at_start(TimePoint now);
   [[nodiscard]] static ProbeFact fact(const Probing& probing, TimePoint now);
   void tell(const HangVerdict& verdict, TimePoint now);
-  void tell_over(TimePoint now, bool healed);
+  void tell_over(TimePoint now);
   bool host_slept();
 
   EventLoop& loop_;

@@ -59,6 +59,7 @@ SocketAddress own_end(int socket, const SocketAddress& server) {
 
 void AcceptProbe::begin(const SocketAddress& server, TimePoint now) {
   if (socket_ || (began_ && now - *began_ < pause_)) return;
+  if (began_ && now - *began_ >= 4 * pause_ && !deferred_) pause_ = kPause;
   began_ = now;
   socket_ = sockets_.network().socket(server.ipv6 ? AF_INET6 : AF_INET,
                                       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -102,12 +103,21 @@ void AcceptProbe::learn(const AcceptProbeView& view) {
     case AcceptProbeView::State::kRefused:
       return;
     case AcceptProbeView::State::kWaiting:
-    case AcceptProbeView::State::kAccepted:
+      if (view.age >= kHasToWait) pause_ = kPause;
+      deferred_ = false;
+      return;
     case AcceptProbeView::State::kDropped:
       pause_ = kPause;
+      deferred_ = false;
+      return;
+    case AcceptProbeView::State::kAccepted:
+      if (view.age < kHasToWait) pause_ = std::min(2 * pause_, kLongestPause);
+      deferred_ = false;
       return;
     case AcceptProbeView::State::kDeferred:
-      if (view.age >= kDeferred) pause_ = std::min(2 * pause_, kLongestPause);
+      if (view.age < kDeferred) return;
+      pause_ = std::min(2 * pause_, kLongestPause);
+      deferred_ = true;
       return;
   }
 }

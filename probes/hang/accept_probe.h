@@ -20,10 +20,12 @@ class AcceptProbe {
   explicit AcceptProbe(TcpSockets& sockets) : sockets_(sockets) {}
 
   /// Connects, unless a probe is open or the last one began less than a pause ago: kPause, twice as long
-  /// after each deferred one, kLongestPause at most.
+  /// after each that told nothing bad, kLongestPause at most; kPause again when one has had to wait, or none
+  /// was wanted for a while.
   void begin(const SocketAddress& server, TimePoint now);
   static constexpr Duration kPause = std::chrono::milliseconds(500);
   static constexpr Duration kLongestPause = std::chrono::seconds(30);
+  static constexpr Duration kHasToWait = std::chrono::milliseconds(250);
 
   /// What became of it. Accepted, dropped and refused probes are told once and closed; so is one that has
   /// been deferred for kDeferred, which no handshake on this host takes.
@@ -40,6 +42,7 @@ class AcceptProbe {
   TcpSockets& sockets_;
   UniqueFd socket_;
   bool refused_ = false;
+  bool deferred_ = false;  ///< the last that told something was
   SocketAddress server_, own_;
   std::optional<TimePoint> began_;
   Duration pause_ = kPause;

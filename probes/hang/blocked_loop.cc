@@ -34,10 +34,10 @@ void BlockedLoop::reset(bool keep_learned) {
   clear();
   before_.reset();
   queue_before_ = 0;
-  idle_ = in_doubt_ = accepted_lately_ = false;
+  doubtful_looks_ = 0;
   if (keep_learned) return;
-  main_epoll_.reset();
-  accepted_in_.reset();
+  place_.forget();
+  node_ = false;
 }
 
 void BlockedLoop::clear() {
@@ -49,36 +49,27 @@ void BlockedLoop::clear() {
   votes_.clear();
 }
 
-void BlockedLoop::note_idle(const HangObservation& seen) {
-  const bool in_epoll = seen.main.state == 'S' && seen.main.waits_in == WaitKind::kEpoll;
-  // Which of its loops the main one is shows when it has just accepted: a nested one (execSync) never does.
-  // It may begin right after an accepted connection, but not after two.
-  if (in_epoll && accepted_lately_ && seen.accept_queue == 0U) {
-    if (std::exchange(accepted_in_, seen.main.argument) == seen.main.argument)
-      main_epoll_ = seen.main.argument;
-  }
-  idle_ = in_epoll && main_epoll_ == seen.main.argument;
-  accepted_lately_ = false;
-}
-
 void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
   using Probe = AcceptProbeView::State;
-  note_idle(seen);
+  place_.observe(seen);
+  if (seen.process) node_ = seen.process->heap_limit_bytes > 0;
   const auto& main = seen.main;
   const bool reads = before_ && main.read_calls != before_->read_calls;
   const bool writes = before_ && main.write_calls != before_->write_calls;
   const std::uint64_t cpu = before_ ? main.cpu_nanos - std::min(main.cpu_nanos, before_->cpu_nanos) : 0;
   before_ = main;
-  in_doubt_ = !idle_ && !reads && !writes;
+  const bool idle = place_.at_rest();
+  doubtful_looks_ = is_known() && !idle && !reads && !writes ? doubtful_looks_ + 1 : 0;
 
   const bool accepted = seen.accept_probe.state == Probe::kAccepted;
-  if (accepted) accepted_lately_ = true;
   const auto queue_now = seen.accept_queue.value_or(0);
   const bool shrank = queue_now < std::exchange(queue_before_, queue_now);
   const bool queue = queue_now > 0;
-  const bool pending = queue || seen.accept_probe.state == Probe::kWaiting;
+  const bool stopped = main.state == 'T';  // Who is stopped does nothing, whether or not there is work.
+  const bool pending = queue || seen.accept_probe.state == Probe::kWaiting || stopped;
   const bool dropped = seen.accept_probe.state == Probe::kDropped;
-  if (accepted || shrank || dropped || !pending || (idle_ && !queue) || served_meanwhile(seen))
+  const bool unknown = !is_known() && !stopped;
+  if (accepted || shrank || dropped || !pending || unknown || (idle && !queue) || served_meanwhile(seen))
     return clear();
 
   const bool runnable = main.state == 'R';
@@ -135,7 +126,7 @@ void BlockedLoop::vote(const HangObservation& seen) {
       return votes_.add(HangClass::kStarved, "runnable, but gets " + percent(longer) + " of a CPU");
     return votes_.add(HangClass::kSpin, "uses " + percent(ratio) + " of a CPU and returns to no event loop");
   }
-  if (idle_) return votes_.add(HangClass::kHandler, "its event loop is idle, but does not accept");
+  if (place_.at_rest()) return votes_.add(HangClass::kHandler, "its event loop is idle, but does not accept");
   const bool pipe = main.waits_in == WaitKind::kRead && main.wchan.find("pipe") != std::string::npos;
   const bool nested = main.waits_in == WaitKind::kEpoll || main.waits_in == WaitKind::kPoll || pipe;
   if (main.waits_in == WaitKind::kChild || (nested && process.children > 0))

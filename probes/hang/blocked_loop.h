@@ -6,11 +6,13 @@
 #include "probes/hang/cpu_window.h"
 #include "probes/hang/hang_class.h"
 #include "probes/hang/hang_observation.h"
+#include "probes/hang/resting_place.h"
 #include "probes/hang/vote_window.h"
 
 namespace codex {
 
-/// Judges whether the serving thread still turns its event loop. Pure.
+/// Judges whether the serving thread still turns its event loop. Pure. It has nothing to say of a process
+/// whose loop was not learned (RestingPlace), but that it is stopped; of Node a loop is known beforehand.
 ///
 /// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
 /// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
@@ -34,23 +36,24 @@ class BlockedLoop {
 
   /// It reads and writes, but is not seen to accept: the connections can tell whether it serves them.
   [[nodiscard]] bool seems_busy() const { return crept_ > Duration{0}; }
-  /// Neither idle nor any read or write since the last look: only a connection can tell.
-  [[nodiscard]] bool in_doubt() const { return in_doubt_; }
+  /// Away from its resting place for some looks without any read or write: only a connection can tell.
+  [[nodiscard]] bool in_doubt() const { return doubtful_looks_ >= kDoubtfulLooks; }
+  /// It may be judged by what its thread does.
+  [[nodiscard]] bool is_known() const { return place_.learned() || node_; }
 
  private:
-  void note_idle(const HangObservation& seen);
   void clear();
   void vote(const HangObservation& seen);
   bool served_meanwhile(const HangObservation& seen);
   [[nodiscard]] bool collector_works(const HangObservation& seen) const;
 
-  std::optional<std::uint64_t> main_epoll_;   ///< learned: the loop sleeps here when it has nothing to do
-  std::optional<std::uint64_t> accepted_in_;  ///< where it slept after it had last accepted
+  static constexpr int kDoubtfulLooks = 3;
+  RestingPlace place_;
+  bool node_ = false;
   std::optional<ThreadView> before_;
   std::uint32_t queue_before_ = 0;
   bool asked_ = false;  ///< the connections have been looked at in this block
-  bool idle_ = false;   ///< asleep in its main event wait in this look
-  bool in_doubt_ = false, accepted_lately_ = false;
+  int doubtful_looks_ = 0;
   Duration crept_{0}, silent_{0};  ///< of the clock: up to the last sign of life, and since
   Duration clock_{0}, wall_{0};
   std::optional<TimePoint> since_;

@@ -36,6 +36,8 @@ void HangDetector::forget() {
   descriptors_low_ = debugger_ = false;
   dropped_ = 0;
   dropping_ = Duration{0};
+  course_.forget();
+  loop_said_ = HangFinding{};
   verdict_ = HangVerdict{};
 }
 
@@ -58,6 +60,8 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
     overload_.reset();
     start_.reset();
     dropped_ = 0;
+    course_.forget();
+    loop_said_ = HangFinding{};
   }
   if (seen.startup) {
     start_.observe(*seen.startup, usual_start_);
@@ -71,7 +75,11 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
     overload_.observe(seen);
     watch_descriptors(seen, elapsed);
   }
-  verdict_ = judge(seen);
+  const auto found = findings(seen);
+  verdict_ = course_.observe(seen.at, elapsed, found, seen.startup.has_value());
+  loop_said_ = found.front();
+  verdict_.debugger = debugger_;
+  verdict_.unanswered_probes = unanswered_probes(seen.http);
   signals_ = read_signals(seen);
   return verdict_;
 }
@@ -111,7 +119,9 @@ void HangDetector::note_looks(const HangObservation& seen) {
     reads_then_ = seen.main.read_calls;
     cpu_then_ = seen.main.cpu_nanos;
   }
-  active_ = seen.main.read_calls != reads_then_ || Duration(seen.main.cpu_nanos - cpu_then_) > kSomeWork ||
+  // What the threads beside it do is not seen by the main one.
+  active_ = !loop_.is_known() || seen.main.read_calls != reads_then_ ||
+            Duration(seen.main.cpu_nanos - cpu_then_) > kSomeWork || seen.http.unanswered_for ||
             seen.http.in_flight_for.value_or(Duration{0}) > kProbeSlow;
 }
 
@@ -137,84 +147,80 @@ void HangDetector::watch_descriptors(const HangObservation& seen, Duration elaps
   dropping_ = dropped_ > 0 ? dropping_ + elapsed : Duration{0};
 }
 
-HangVerdict HangDetector::judge(const HangObservation& seen) const {
-  HangVerdict verdict;
-  if (seen.startup) {
-    verdict = judge_start(seen);
-  } else if (loop_.clock() > Duration{0} || loop_.wall() >= kStarvedAfter) {
-    verdict = judge_loop();
-  } else if (dropped_ > 0) {
-    const bool sure = dropped_ >= kDroppedQuorum;
-    verdict.state = sure ? HangVerdict::State::kConfirmed : HangVerdict::State::kSuspect;
-    verdict.hang = HangClass::kFdExhausted;
-    verdict.why = "drops connections, " + descriptors_ + " descriptors are open";
-    verdict.since = seen.at - dropping_;
-    verdict.clock = dropping_;
-  } else {
-    verdict = judge_requests();
-  }
-  verdict.debugger = debugger_;
-  verdict.probe_failures = seen.http.failures;
-  return verdict;
+std::vector<HangFinding> HangDetector::findings(const HangObservation& seen) const {
+  if (seen.startup) return {judge_start(seen)};
+  return {judge_loop(), judge_descriptors(seen), judge_requests()};
 }
 
-HangVerdict HangDetector::judge_loop() const {
-  HangVerdict verdict;
-  verdict.since = loop_.since();
-  verdict.clock = loop_.clock();
+HangFinding HangDetector::judge_loop() const {
+  HangFinding finding{.source = HangSource::kLoop};
+  if (loop_.clock() == Duration{0} && loop_.wall() < kStarvedAfter) return finding;
+  finding.since = loop_.since().value_or(TimePoint{});
+  finding.clock = loop_.clock();
   const auto winner = loop_.votes().winner(kLoopQuorum);
   const bool starved = winner && winner->hang == HangClass::kStarved && loop_.wall() >= kStarvedAfter;
   const bool busy = winner && (winner->hang == HangClass::kSpin || winner->hang == HangClass::kGc);
+  const bool told = loop_said_.state == HangVerdict::State::kConfirmed && loop_said_.since == finding.since;
   if (winner && (loop_.clock() >= (busy ? kConfirmBusy : kConfirmLoop) || starved)) {
-    verdict.state = HangVerdict::State::kConfirmed;
-    verdict.hang = winner->hang;
-    verdict.why = winner->why;
+    finding.state = HangVerdict::State::kConfirmed;
+    finding.hang = winner->hang;
+    finding.why = winner->why;
+  } else if (told) {
+    // Once told, a class stays while the looks are not of one mind.
+    finding.state = HangVerdict::State::kConfirmed;
+    finding.hang = loop_said_.hang;
+    finding.why = loop_said_.why;
   } else if (loop_.clock() >= kSuspectLoop || loop_.wall() >= kStarvedAfter) {
-    verdict.state = HangVerdict::State::kSuspect;
-    verdict.hang = loop_.votes().newest();
-    verdict.why = loop_.votes().newest_why();
+    finding.state = HangVerdict::State::kSuspect;
+    finding.hang = loop_.votes().newest();
+    finding.why = loop_.votes().newest_why();
   }
-  // Once told, a class stays while the looks are not of one mind.
-  if (verdict.state == HangVerdict::State::kSuspect && verdict_.state == HangVerdict::State::kConfirmed &&
-      verdict_.since == verdict.since) {
-    verdict.state = HangVerdict::State::kConfirmed;
-    verdict.hang = verdict_.hang;
-    verdict.why = verdict_.why;
+  if (descriptors_low_ && finding.hang == HangClass::kHandler) {
+    finding.hang = HangClass::kFdExhausted;
+    finding.why = "does not accept, " + descriptors_ + " descriptors are open";
   }
-  if (descriptors_low_ && verdict.hang == HangClass::kHandler) {
-    verdict.hang = HangClass::kFdExhausted;
-    verdict.why = "does not accept, " + descriptors_ + " descriptors are open";
-  }
-  return verdict;
+  return finding;
 }
 
-HangVerdict HangDetector::judge_requests() const {
-  HangVerdict verdict;
-  if (requests_.clock() == Duration{0}) return verdict;
-  verdict.state = HangVerdict::State::kSuspect;
-  verdict.since = requests_.since();
-  verdict.clock = requests_.clock();
-  verdict.hang = requests_.votes().newest();
-  verdict.why = requests_.votes().newest_why();
+HangFinding HangDetector::judge_descriptors(const HangObservation& seen) const {
+  HangFinding finding{.source = HangSource::kDescriptors};
+  if (dropped_ == 0) return finding;
+  const bool sure = dropped_ >= kDroppedQuorum;
+  finding.state = sure ? HangVerdict::State::kConfirmed : HangVerdict::State::kSuspect;
+  finding.hang = HangClass::kFdExhausted;
+  finding.why = "drops connections, " + descriptors_ + " descriptors are open";
+  finding.since = seen.at - dropping_;
+  finding.clock = dropping_;
+  return finding;
+}
+
+HangFinding HangDetector::judge_requests() const {
+  HangFinding finding{.source = HangSource::kRequests};
+  if (requests_.clock() == Duration{0}) return finding;
+  finding.state = HangVerdict::State::kSuspect;
+  finding.since = requests_.since().value_or(TimePoint{});
+  finding.clock = requests_.clock();
+  finding.hang = requests_.votes().newest();
+  finding.why = requests_.votes().newest_why();
   const auto winner = requests_.votes().winner(kRequestQuorum);
   if (winner && requests_.agreed() && requests_.clock() * 100 >= requests_.patience() * kConfirmPercent) {
-    verdict.state = HangVerdict::State::kConfirmed;
-    verdict.hang = winner->hang;
-    verdict.why = winner->why;
+    finding.state = HangVerdict::State::kConfirmed;
+    finding.hang = winner->hang;
+    finding.why = winner->why;
   }
-  return verdict;
+  return finding;
 }
 
-HangVerdict HangDetector::judge_start(const HangObservation& seen) const {
-  HangVerdict verdict;
-  if (start_.state() == StuckStart::State::kGettingOn) return verdict;
-  verdict.state = start_.state() == StuckStart::State::kStuck ? HangVerdict::State::kConfirmed
+HangFinding HangDetector::judge_start(const HangObservation& seen) const {
+  HangFinding finding{.source = HangSource::kStart};
+  if (start_.state() == StuckStart::State::kGettingOn) return finding;
+  finding.state = start_.state() == StuckStart::State::kStuck ? HangVerdict::State::kConfirmed
                                                               : HangVerdict::State::kSuspect;
-  verdict.hang = HangClass::kStartupStuck;
-  verdict.why = start_.why();
-  verdict.clock = start_.clock();
-  verdict.since = seen.at - start_.clock();
-  return verdict;
+  finding.hang = HangClass::kStartupStuck;
+  finding.why = start_.why();
+  finding.clock = start_.clock();
+  finding.since = seen.at - start_.clock();
+  return finding;
 }
 
 HangDepth HangDetector::wants(TimePoint now) const {
@@ -228,6 +234,7 @@ HangDepth HangDetector::wants(TimePoint now) const {
   depth.accept = loop_.in_doubt() || descriptors_low_;
   depth.debugger = blocked && (newest == HangClass::kFutex || newest == HangClass::kPaused);
   depth.requests = (!blocked || loop_.seems_busy()) && requests_due(now);
+  depth.own_requests = depth.requests;
   depth.outgoing = depth.requests && (waits || due(saw_outgoing_, kRarely));
   depth.threads = (blocked && due(saw_threads_, kOften)) || (waits && depth.requests);
   depth.process = blocked || descriptors_low_ || due(saw_process_, kNormal);

@@ -3,8 +3,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "probes/hang/blocked_loop.h"
+#include "probes/hang/hang_course.h"
 #include "probes/hang/hang_depth.h"
 #include "probes/hang/hang_verdict.h"
 #include "probes/hang/overload.h"
@@ -13,7 +15,8 @@
 
 namespace codex {
 
-/// Pure: no clock, no I/O. One for each backend; forget() between its processes.
+/// What speaks for a hang in each look (BlockedLoop, StuckRequests ...), and the course of the hang that it
+/// makes. Pure: no clock, no I/O. One for each backend; forget() between its processes.
 class HangDetector {
  public:
   const HangVerdict& observe(const HangObservation& seen);
@@ -43,11 +46,12 @@ class HangDetector {
   void watch_descriptors(const HangObservation& seen, Duration elapsed);
   void note_looks(const HangObservation& seen);
   [[nodiscard]] bool requests_due(TimePoint now) const;
-  HangVerdict judge(const HangObservation& seen) const;
+  [[nodiscard]] std::vector<HangFinding> findings(const HangObservation& seen) const;
   [[nodiscard]] HangSignals read_signals(const HangObservation& seen) const;
-  HangVerdict judge_loop() const;
-  HangVerdict judge_requests() const;
-  HangVerdict judge_start(const HangObservation& seen) const;
+  [[nodiscard]] HangFinding judge_loop() const;
+  [[nodiscard]] HangFinding judge_descriptors(const HangObservation& seen) const;
+  [[nodiscard]] HangFinding judge_requests() const;
+  [[nodiscard]] HangFinding judge_start(const HangObservation& seen) const;
 
   BlockedLoop loop_;
   StuckRequests requests_;
@@ -64,6 +68,8 @@ class HangDetector {
   Duration dropping_{0};
   std::string descriptors_;  ///< "1012 of 1024"
   bool debugger_ = false;
+  HangCourse course_;
+  HangFinding loop_said_;  ///< in the look before
   HangVerdict verdict_;
   HangSignals signals_;
 };

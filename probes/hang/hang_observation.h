@@ -36,7 +36,8 @@ struct WaitingSockets {
 
 /// What the kernel's socket table tells about requests: who waits for whom.
 struct RequestView {
-  WaitingSockets server;                   ///< clients that wait for the backend
+  WaitingSockets server;                   ///< clients that wait for the backend, ourselves left out
+  WaitingSockets queued;                   ///< requests that nobody has accepted yet
   bool taken = false;                      ///< since the last look one was accepted, or read from
   std::optional<Duration> answered_after;  ///< longest wait that ended with an answer since the last look
   bool outgoing_known = false;             ///< the following were looked at
@@ -53,6 +54,9 @@ struct ProbeFact {
   int failures = 0;                       ///< in a row, up to now
   std::optional<Duration> in_flight_for;  ///< an attempt is under way
   std::optional<Duration> success_began;  ///< since the last successful attempt began
+  /// Since the first attempt began that ran into its time limit, if none was answered since: a request that
+  /// still waits, as far as the server is concerned.
+  std::optional<Duration> unanswered_for;
 };
 
 /// While nobody listens yet: whether the tree does anything.

@@ -1,5 +1,7 @@
 #include "probes/hang/hang_observer.h"
 
+#include <unistd.h>
+
 #include <ctime>
 #include <utility>
 
@@ -32,7 +34,8 @@ HangObserver::HangObserver(const ProcessId& server, const std::string& address, 
       listener_ipv6_(address.find(':') != std::string::npos),
       accept_probe_(sockets_),
       facts_(server.pid),
-      waits_(port, std::move(database_ports)) {
+      waits_(port, std::move(database_ports)),
+      agent_(ProcessDirectory::of(::getpid())) {
   // The pid may have got a new owner before its files were open.
   gone_ = identify_process(server.pid) != server;
   // "::" serves IPv4 as well, unless it was told not to.
@@ -84,7 +87,9 @@ void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& see
   const auto began = read_kernel_clock(CLOCK_THREAD_CPUTIME_ID);
   const auto own = depth.outgoing ? process_.socket_inodes() : std::set<std::uint64_t>{};
   const auto owned = [&own](std::uint64_t inode) { return own.contains(inode); };
-  waits_.begin_look(seen.at, depth.outgoing ? sockets_.listening_ports(owned) : std::set<std::uint16_t>{});
+  auto agents = depth.own_requests ? agent_.socket_inodes() : std::set<std::uint64_t>{};
+  waits_.begin_look(seen.at, depth.outgoing ? sockets_.listening_ports(owned) : std::set<std::uint16_t>{},
+                    std::move(agents));
   const auto visit = [&](const TcpSocket& socket) { waits_.see(socket, own); };
   sockets_.walk(listener_ipv6_, TcpSockets::Which::kConnections, visit);
   if (depth.outgoing) sockets_.walk(!listener_ipv6_, TcpSockets::Which::kConnections, visit);

@@ -42,6 +42,7 @@ class HangObserver {
   AcceptProbe accept_probe_;
   ProcessFacts facts_;
   RequestWaits waits_;
+  ProcessDirectory agent_;  ///< our own
   std::optional<TimePoint> looked_for_debugger_;
   bool debugger_connected_ = false;
 };

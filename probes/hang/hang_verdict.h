@@ -15,17 +15,17 @@ namespace codex {
 ///   suspect    no progress for a quarter of a second (loop), for longer than is usual (requests)
 ///   confirmed  still none, and enough looks in a row agree on the class
 ///
-/// Any progress leads back to healthy. Confirmed is no order to restart: a long synchronous task confirms
-/// too.
+/// Two seconds of progress lead back to healthy (HangCourse). Confirmed is no order to restart: a long
+/// synchronous task confirms too.
 struct HangVerdict {
   enum class State { kHealthy, kSuspect, kConfirmed };
   State state = State::kHealthy;
   std::optional<HangClass> hang;   ///< of the newest vote while suspect, of the majority once confirmed
   std::string why;                 ///< one line for a person
   std::optional<TimePoint> since;  ///< when progress ended
-  Duration clock{0};       ///< how long it lasts, CPU-honest: a host without CPU or asleep does not count
-  bool debugger = false;   ///< a debugger is attached: nothing may be done
-  int probe_failures = 0;  ///< of the HTTP probe, in a row
+  Duration clock{0};      ///< how long it lasts, CPU-honest: a host without CPU or asleep does not count
+  bool debugger = false;  ///< a debugger is attached: nothing may be done
+  std::optional<int> unanswered_probes;  ///< in a row, of the HTTP probe; nullopt without one
 };
 
 std::string_view to_string(HangVerdict::State state);  ///< "healthy" "suspect" "confirmed"

@@ -26,6 +26,11 @@ bool speaks_last(const TcpSocket& socket) {
          acked_after <= kMostDelay;
 }
 
+/// Whoever only closed has asked for nothing; the kernel counts that as a byte.
+bool asks(const TcpSocket& socket) {
+  return socket.bytes_received > (socket.state == TCP_CLOSE_WAIT ? 1U : 0U);
+}
+
 void note_answer(std::optional<Duration>& last_answer, Duration age) {
   last_answer = last_answer ? std::min(*last_answer, age) : age;
 }
@@ -40,9 +45,14 @@ std::set<std::uint16_t> RequestWaits::usual_database_ports() {
   return {5432, 6432, 3306, 27017, 6379, 1433, 1521};
 }
 
-void RequestWaits::begin_look(TimePoint now, std::set<std::uint16_t> served_ports) {
+void RequestWaits::begin_look(TimePoint now, std::set<std::uint16_t> served_ports,
+                              std::set<std::uint64_t> agents) {
   now_ = now;
   served_ports_ = std::move(served_ports);
+  agents_ = std::move(agents);
+  agents_ports_.clear();
+  ours_now_.clear();
+  servers_.clear();
   view_ = RequestView{};
   waiting_now_.clear();
   accepted_now_.clear();
@@ -53,12 +63,23 @@ void RequestWaits::begin_look(TimePoint now, std::set<std::uint16_t> served_port
 }
 
 void RequestWaits::see(const TcpSocket& socket, const std::set<std::uint64_t>& own_inodes) {
+  if (socket.remote.port == server_port_ && agents_.contains(socket.inode))
+    agents_ports_.insert(socket.local.port);
   if (socket.local.port == server_port_ && socket.state != TCP_SYN_SENT) {
-    // Not accepted yet: that is the event loop's matter, not a handler's.
-    if (socket.inode != 0) see_server(socket);
+    servers_.push_back(socket);
   } else if (own_inodes.contains(socket.inode) && !served_ports_.contains(socket.local.port)) {
     see_outgoing(socket);
   }
+}
+
+bool RequestWaits::is_agents(const TcpSocket& socket) const {
+  return agents_ports_.contains(socket.remote.port) || ours_.contains(socket.cookie);
+}
+
+/// Not accepted yet. Who has said nothing so far has no request.
+void RequestWaits::see_queued(const TcpSocket& socket) {
+  ++view_.queued.connections;
+  if (asks(socket)) note_waiting(view_.queued, socket.since_received);
 }
 
 void RequestWaits::see_server(const TcpSocket& socket) {
@@ -72,9 +93,7 @@ void RequestWaits::see_server(const TcpSocket& socket) {
   accepted_now_[socket.cookie] = {accepted_after, read_so_far};
   if (is_new ? looked_at_.has_value() : read_so_far > known->second.read_so_far) view_.taken = true;
   if (socket.bytes_sent > 0) note_answer(server.last_answer, socket.since_sent);
-  // Whoever only closed has asked for nothing; the kernel counts that as a byte.
-  const bool asked = socket.bytes_received > (socket.state == TCP_CLOSE_WAIT ? 1U : 0U);
-  const bool waits = asked && (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
+  const bool waits = asks(socket) && (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
   if (waits) {
     const auto age = std::min(socket.since_received, now_ - accepted_after);
     note_waiting(server, age);
@@ -118,6 +137,14 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
 }
 
 RequestView RequestWaits::finish_look(bool outgoing) {
+  for (const auto& socket : servers_) {
+    if (is_agents(socket)) {
+      ours_now_.insert(socket.cookie);
+    } else {
+      socket.inode == 0 ? see_queued(socket) : see_server(socket);
+    }
+  }
+  ours_ = std::exchange(ours_now_, {});
   view_.outgoing_known = outgoing;
   waiting_ = std::exchange(waiting_now_, {});
   accepted_ = std::exchange(accepted_now_, {});

@@ -4,6 +4,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "agent/sockets/tcp_sockets.h"
 #include "probes/hang/hang_observation.h"
@@ -17,8 +18,11 @@ class RequestWaits {
   /// `server_port`: the backend's. `database_ports`: where its databases listen.
   RequestWaits(std::uint16_t server_port, std::set<std::uint16_t> database_ports);
 
-  /// `served_ports`: on which its process serves anything: whoever comes there is no upstream.
-  void begin_look(TimePoint now, std::set<std::uint16_t> served_ports = {});
+  /// `served_ports`: on which its process serves anything: whoever comes there is no upstream. `agents`:
+  /// sockets of this very process; the connections behind them are no clients', now and when we have closed
+  /// them.
+  void begin_look(TimePoint now, std::set<std::uint16_t> served_ports = {},
+                  std::set<std::uint64_t> agents = {});
   /// A connection of the backend's port, or one in `own_inodes` of its process.
   void see(const TcpSocket& socket, const std::set<std::uint64_t>& own_inodes);
   /// `outgoing`: the walk covered the outgoing connections, too.
@@ -29,10 +33,16 @@ class RequestWaits {
 
  private:
   void see_server(const TcpSocket& socket);
+  void see_queued(const TcpSocket& socket);
+  [[nodiscard]] bool is_agents(const TcpSocket& socket) const;
   void see_outgoing(const TcpSocket& socket);
 
   std::uint16_t server_port_;
   std::set<std::uint16_t> database_ports_, served_ports_;
+  std::set<std::uint64_t> agents_;           ///< inodes of our own sockets
+  std::set<std::uint16_t> agents_ports_;     ///< from which we are connected to the server
+  std::set<std::uint64_t> ours_, ours_now_;  ///< cookies of the server's ends of our connections
+  std::vector<TcpSocket> servers_;           ///< the server's ends, until both ends have been seen
   RequestView view_;
   TimePoint now_{};
   /// A connection of the server's. What a request waits before it is accepted is the event loop's matter, not

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <vector>
 
 namespace codex {
@@ -35,11 +36,20 @@ bool probe_disagrees(const ProbeFact& http, Duration oldest) {
   return http.success_began && *http.success_began < oldest;
 }
 
+bool is_late(const ProbeFact& http) {
+  return http.in_flight_for.value_or(Duration{0}) >= kProbeLate;
+}
+
 bool probe_agrees(const ProbeFact& http) {
-  return http.known && (http.failures > 0 || http.in_flight_for.value_or(Duration{0}) >= kProbeLate);
+  return http.known && (http.failures > 0 || is_late(http));
 }
 
 }  // namespace
+
+std::optional<int> unanswered_probes(const ProbeFact& http) {
+  if (!http.known) return std::nullopt;
+  return http.failures + (is_late(http) ? 1 : 0);
+}
 
 Duration StuckRequests::patience() const {
   if (answered_after_.size() < kEnoughToLearn) return kLeastPatience;
@@ -84,40 +94,55 @@ void StuckRequests::observe(const HangObservation& seen) {
   if (!seen.requests) return;
   learn(*seen.requests);
   const auto& server = seen.requests->server;
-  anybody_waits_ = server.waiting > 0;
-  somebody_waits_ = server.oldest >= kNoticeable;
+  const auto waits = unanswered(seen);
+  anybody_waits_ = waits.all() > 0;
+  somebody_waits_ = waits.oldest >= kNoticeable;
   if (!somebody_waits_) noticed_.reset();
   if (somebody_waits_ && !noticed_) noticed_ = seen.at;
   const bool answers = server.last_answer && *server.last_answer < patience();
-  if (server.oldest < patience() || answers) return clear();
+  if (waits.oldest < patience() || answers) return clear();
   const auto suspicion = judge(seen);
   if (!suspicion) return clear();
-  clock_ = server.oldest;
-  if (!since_) since_ = seen.at - server.oldest;
+  clock_ = waits.oldest;
+  if (!since_) since_ = seen.at - waits.oldest;
   // What was only a suspicion so far has no say against evidence.
   if (suspicion->agreed && !agreed_) votes_.clear();
   agreed_ = suspicion->agreed;
   votes_.add(suspicion->hang, suspicion->why);
 }
 
-std::optional<StuckRequests::Suspicion> StuckRequests::judge(const HangObservation& seen) const {
-  const auto& server = seen.requests->server;
-  const bool disagrees = probe_disagrees(seen.http, server.oldest);
-  // The probe itself is one of those that wait, and enough if it waits again and again.
-  const int fewest = disagrees ? kFewestAgainstProbe : seen.http.failures >= 2 ? 1 : kFewest;
-  if (server.waiting < fewest) return std::nullopt;
-  if (auto cause = outside_cause(seen)) return cause;
-  if (disagrees) return std::nullopt;
-  return Suspicion{HangClass::kHandler,
-                   count(server.waiting, "request") + " without an answer, the oldest for " +
-                       in_seconds(server.oldest) + ", and nothing outside to wait for",
-                   probe_agrees(seen.http)};
+StuckRequests::Unanswered StuckRequests::unanswered(const HangObservation& seen) {
+  const auto& [server, queued] = std::tie(seen.requests->server, seen.requests->queued);
+  Unanswered waits{server.waiting + queued.waiting, 0, std::max(server.oldest, queued.oldest)};
+  for (const auto& probe : {seen.http.unanswered_for, seen.http.in_flight_for}) {
+    if (!probe || *probe < kNoticeable) continue;
+    ++waits.probes;
+    waits.oldest = std::max(waits.oldest, *probe);
+  }
+  return waits;
 }
 
-std::optional<StuckRequests::Suspicion> StuckRequests::outside_cause(const HangObservation& seen) const {
+std::optional<StuckRequests::Suspicion> StuckRequests::judge(const HangObservation& seen) const {
+  const auto waits = unanswered(seen);
+  const bool disagrees = probe_disagrees(seen.http, waits.oldest);
+  if (waits.all() < (disagrees ? kFewestAgainstProbe : kFewest)) return std::nullopt;
+  if (auto cause = outside_cause(seen, waits)) return cause;
+  if (disagrees) return std::nullopt;
+  const std::string who = waits.clients > 0 ? count(waits.clients, "request") : "the HTTP probe";
+  // Without a probe to ask, requests that nobody even accepts are enough.
+  const bool agreed =
+      probe_agrees(seen.http) || (!seen.http.known && seen.requests->queued.waiting >= kFewest);
+  return Suspicion{HangClass::kHandler,
+                   who + " without an answer, the oldest for " + in_seconds(waits.oldest) +
+                       ", and nothing outside to wait for",
+                   agreed};
+}
+
+std::optional<StuckRequests::Suspicion> StuckRequests::outside_cause(const HangObservation& seen,
+                                                                     const Unanswered& unanswered) const {
   const auto& requests = *seen.requests;
-  const auto& server = requests.server;
-  if (seen.process && seen.process->threads_known && seen.process->stuck_workers >= seen.process->pool_size &&
+  if (seen.process && seen.process->pool_size > 0 && seen.process->threads_known &&
+      seen.process->stuck_workers >= seen.process->pool_size &&
       seen.process->workers_stuck_for >= kLeastPatience / 2)
     return Suspicion{HangClass::kThreadpool, "all " + count(seen.process->pool_size, "thread") +
                                                  " of the pool sit in one system call each"};
@@ -125,7 +150,7 @@ std::optional<StuckRequests::Suspicion> StuckRequests::outside_cause(const HangO
   const auto silent = [&](const WaitingSockets& sockets) {
     return !sockets.last_answer || *sockets.last_answer >= kLeastPatience;
   };
-  const auto waits = count(server.waiting, "request");
+  const auto waits = count(unanswered.all(), "request");
   const auto& database = requests.database;
   if (database.waiting > usual_database_waits_ && database.oldest >= kLeastPatience && silent(database))
     return Suspicion{HangClass::kDbWait, waits + " and " + count(database.waiting, "query") + " at " +
@@ -137,9 +162,9 @@ std::optional<StuckRequests::Suspicion> StuckRequests::outside_cause(const HangO
                      waits + " wait, and so do " + count(upstream.waiting, "connection") + " to " +
                          requests.upstream_address + ", the oldest for " + in_seconds(upstream.oldest)};
   // The pool's connections fell silent when requests began to wait, and there are more requests than those.
-  if (database.connections > 0 && database.waiting == 0 && server.waiting > database.connections &&
-      database.last_answer && *database.last_answer + kLeastPatience >= server.oldest &&
-      *database.last_answer <= server.oldest + kLeastPatience)
+  if (database.connections > 0 && database.waiting == 0 && unanswered.clients > database.connections &&
+      database.last_answer && *database.last_answer + kLeastPatience >= unanswered.oldest &&
+      *database.last_answer <= unanswered.oldest + kLeastPatience)
     return Suspicion{
         HangClass::kPoolExhausted,
         waits + " wait, and all " + count(database.connections, "database connection") + " are silent since"};

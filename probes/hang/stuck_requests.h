@@ -8,8 +8,13 @@
 
 namespace codex {
 
-/// Judges, for a backend whose event loop turns, whether requests are answered; and what they wait for, if
-/// not. Pure.
+/// Attempts of the HTTP probe in a row that failed or have been waiting for longer than an answer takes; nullopt
+/// without such a probe.
+std::optional<int> unanswered_probes(const ProbeFact& http);
+
+/// Judges whether requests are answered; and what they wait for, if not. Pure. A request is one that a client
+/// waits with, accepted or in the queue, and an attempt of our own probe: one that ran into its time limit
+/// stays without an answer until another gets one.
 ///
 /// Long polls look like requests without an answer. So a request must have waited much longer than the slow
 /// ones of this backend usually do, nothing else may have been answered meanwhile, and without somebody
@@ -43,8 +48,16 @@ class StuckRequests {
     std::string why;
     bool agreed = true;
   };
+  struct Unanswered {
+    int clients = 0;  ///< accepted or not
+    int probes = 0;   ///< attempts of ours
+    Duration oldest{0};
+    [[nodiscard]] int all() const { return clients + probes; }
+  };
+  [[nodiscard]] static Unanswered unanswered(const HangObservation& seen);
   [[nodiscard]] std::optional<Suspicion> judge(const HangObservation& seen) const;
-  [[nodiscard]] std::optional<Suspicion> outside_cause(const HangObservation& seen) const;
+  [[nodiscard]] std::optional<Suspicion> outside_cause(const HangObservation& seen,
+                                                       const Unanswered& waits) const;
   void learn(const RequestView& requests);
   void clear();
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMostThreads = 256;
 constexpr int kLooksPerLimit = 20;
+constexpr int kDefaultPoolSize = 4;  // libuv's
 constexpr std::uint64_t kMebibyte = 1 << 20;
 constexpr std::uint64_t kDefaultHeapLimit = 4096 * kMebibyte;
 
@@ -68,7 +69,9 @@ NodeSettings parse_node_settings(std::string_view cmdline, std::string_view envi
   NodeSettings settings;
   const auto program = cmdline.substr(0, std::min(cmdline.find('\0'), cmdline.size()));
   const auto name = program.substr(program.rfind('/') == std::string_view::npos ? 0 : program.rfind('/') + 1);
-  if (name.starts_with("node")) settings.heap_limit_bytes = std::min(memory_bytes / 4, kDefaultHeapLimit);
+  const bool node = name.starts_with("node");
+  if (node) settings.heap_limit_bytes = std::min(memory_bytes / 4, kDefaultHeapLimit);
+  if (node) settings.pool_size = kDefaultPoolSize;
   if (const auto options = find_in_environ(environ_text, "NODE_OPTIONS"))
     split(*options, ' ', [&settings](std::string_view option) { apply_option(option, settings); });
   bool first = true, script = false;
@@ -78,7 +81,7 @@ NodeSettings parse_node_settings(std::string_view cmdline, std::string_view envi
     if (!first && !script) apply_option(option, settings);
     first = false;
   });
-  if (const auto size = find_in_environ(environ_text, "UV_THREADPOOL_SIZE"))
+  if (const auto size = find_in_environ(environ_text, "UV_THREADPOOL_SIZE"); size && settings.pool_size > 0)
     settings.pool_size = std::clamp(number_after<int>(*size, "").value_or(4), 1, 1024);
   return settings;
 }

@@ -12,7 +12,7 @@ namespace codex {
 /// Settings of a Node program that matter to a look from outside, from its command line and NODE_OPTIONS.
 struct NodeSettings {
   std::uint64_t heap_limit_bytes = 0;  ///< of --max-old-space-size, else V8's default; 0: not Node
-  int pool_size = 4;                   ///< UV_THREADPOOL_SIZE
+  int pool_size = 0;                   ///< UV_THREADPOOL_SIZE, else libuv's 4; 0: not Node
   bool inspector = false;              ///< --inspect and its kin
 };
 

@@ -18,7 +18,7 @@ struct ProcessView {
   std::uint64_t other_threads_cpu_nanos = 0;
   int stuck_workers = 0;          ///< threads that sit in one and the same non-idle system call
   Duration workers_stuck_for{0};  ///< the shortest of them
-  int pool_size = 4;              ///< threads in libuv's pool; always known
+  int pool_size = 0;              ///< threads in libuv's pool; 0: no libuv; always known
 };
 
 }  // namespace codex

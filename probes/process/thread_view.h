@@ -14,6 +14,7 @@ enum class WaitKind {
   kChild,  ///< wait4, waitid, and the parent's side of vfork
   kRead,
   kOther,
+  kAccept,  ///< accept and accept4: a server without an event loop
 };
 
 /// One thread at one moment.

@@ -74,6 +74,16 @@ void EvilPeer::reset() {
   connection_.reset();
 }
 
+UniqueFd connect_to(std::uint16_t port) {
+  UniqueFd client(check("socket", ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  in.sin_port = htons(port);
+  in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  check("connect", ::connect(client.get(), reinterpret_cast<sockaddr*>(&in), sizeof in));
+  return client;
+}
+
 UniqueFd listen_on_loopback(int backlog, std::uint16_t& port) {
   UniqueFd listener(check("socket", ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
   sockaddr_in address{};

@@ -68,5 +68,7 @@ class EvilServer {
 
 /// A socket that listens on 127.0.0.1 at a port of the kernel's choice and accepts nothing.
 UniqueFd listen_on_loopback(int backlog, std::uint16_t& port);
+/// Connected to the server there.
+UniqueFd connect_to(std::uint16_t port);
 
 }  // namespace codex::test

@@ -16,7 +16,7 @@ HangVerdict confirmed(HangClass hang, Duration clock, bool debugger = false) {
   verdict.hang = hang;
   verdict.clock = clock;
   verdict.debugger = debugger;
-  verdict.probe_failures = 2;
+  verdict.unanswered_probes = 2;
   return verdict;
 }
 
@@ -79,31 +79,48 @@ TEST(HangPolicy, OnlyReportsWhenToldSo) {
 TEST(HangPolicy, AHandlerNeedsTwoFailedProbes) {
   HangPolicy policy(true);
   auto verdict = confirmed(HangClass::kHandler, seconds(20));
-  verdict.probe_failures = 1;
+  verdict.unanswered_probes = 1;
   EXPECT_EQ(policy.on_confirmed(verdict, kNow).action, HangAction::kNone);
-  verdict.probe_failures = 2;
+  verdict.unanswered_probes = 2;
   EXPECT_EQ(policy.on_confirmed(verdict, kNow).action, HangAction::kRestart);
 }
 
-TEST(HangPolicy, PatienceIsThreeTimesTheLongestHangThatHealed) {
+TEST(HangPolicy, AHandlerThatNoProbeAsksNeedsNone) {
   HangPolicy policy(true);
-  policy.on_healed(seconds(4), kNow);
-  EXPECT_EQ(policy.patience(HangClass::kSpin, kNow), seconds(12));
-  policy.on_healed(seconds(30), kNow);
-  EXPECT_EQ(policy.patience(HangClass::kSpin, kNow), seconds(60)) << "a minute at most";
-  EXPECT_EQ(policy.patience(HangClass::kSpin, kNow + minutes(60)), seconds(5)) << "forgotten after an hour";
+  auto verdict = confirmed(HangClass::kHandler, seconds(10));
+  verdict.unanswered_probes.reset();
+  EXPECT_EQ(policy.on_confirmed(verdict, kNow).action, HangAction::kRestart);
+}
+
+TEST(HangPolicy, AHangThatHealsByItselfTeachesNoPatience) {
+  HangPolicy policy(true);
+  policy.on_confirmed(confirmed(HangClass::kSpin, seconds(4)), kNow);
+  policy.on_over();
+  EXPECT_EQ(policy.patience(HangClass::kSpin, kNow), seconds(5));
+}
+
+TEST(HangPolicy, WhatWasPromisedIsKeptWhenTheClassTurnsOutToBeAnother) {
+  HangPolicy policy(true);
+  EXPECT_EQ(action(policy, HangClass::kSpin, seconds(1)), HangAction::kNone);
+  EXPECT_EQ(policy.plan(confirmed(HangClass::kGc, seconds(2)), kNow).patience, seconds(5));
+  EXPECT_EQ(action(policy, HangClass::kGc, seconds(5)), HangAction::kRestart);
+  HangPolicy other(true);
+  EXPECT_EQ(action(other, HangClass::kHandler, seconds(3)), HangAction::kNone);
+  EXPECT_EQ(other.plan(confirmed(HangClass::kSpin, seconds(4)), kNow).patience, seconds(5)) << "or sooner";
+  other.on_over();
+  EXPECT_EQ(other.plan(confirmed(HangClass::kGc, seconds(1)), kNow).patience, seconds(30)) << "of this hang";
 }
 
 TEST(HangPolicy, PatienceDoublesWhenARestartDidNotHelp) {
   HangPolicy policy(true);
   ASSERT_EQ(action(policy, HangClass::kSpin, seconds(5)), HangAction::kRestart);
-  policy.on_new_process();
+  policy.on_over();
   const auto again = policy.on_confirmed(confirmed(HangClass::kSpin, seconds(9)), kNow + minutes(1));
   EXPECT_EQ(again.action, HangAction::kNone);
   EXPECT_EQ(again.patience, seconds(10));
   EXPECT_EQ(again.restarts_that_did_not_help, 1);
   ASSERT_EQ(action(policy, HangClass::kSpin, seconds(10), kNow + minutes(1)), HangAction::kRestart);
-  policy.on_new_process();
+  policy.on_over();
   EXPECT_EQ(policy.patience(HangClass::kSpin, kNow + minutes(2)), seconds(20));
   EXPECT_EQ(policy.patience(HangClass::kFutex, kNow + minutes(2)), seconds(5)) << "of the same class";
   EXPECT_EQ(policy.patience(HangClass::kSpin, kNow + minutes(11)), seconds(5)) << "within ten minutes";
@@ -113,7 +130,7 @@ TEST(HangPolicy, ManyVainRestartsKeepPatienceBounded) {
   HangPolicy policy(true);
   for (int i = 0; i < 300; ++i) {
     action(policy, HangClass::kSpin, std::chrono::hours(1));
-    policy.on_new_process();
+    policy.on_over();
   }
   EXPECT_EQ(policy.patience(HangClass::kSpin, kNow), minutes(10));
 }
@@ -124,9 +141,12 @@ TEST(HangPolicy, ARuleChangesActionAndPatienceOfItsClassAlone) {
                            {HangClass::kFutex, {std::nullopt, seconds(2)}}});
   EXPECT_EQ(action(policy, HangClass::kSpin, seconds(1)), HangAction::kReport);
   EXPECT_EQ(action(policy, HangClass::kSpin, minutes(1)), HangAction::kNone);
+  policy.on_over();
   EXPECT_EQ(action(policy, HangClass::kDbWait, seconds(29)), HangAction::kNone);
   EXPECT_EQ(action(policy, HangClass::kDbWait, seconds(30)), HangAction::kRestart);
+  policy.on_over();
   EXPECT_EQ(action(policy, HangClass::kFutex, seconds(2)), HangAction::kRestart);
+  policy.on_over();
   EXPECT_EQ(action(policy, HangClass::kBlockedSyscall, seconds(4)), HangAction::kNone);
 }
 

@@ -164,10 +164,11 @@ struct Known {
 };
 
 const ConfirmedHang kSpins{"spin", "its loop is busy", false};
-const ConfirmedHang kWaitsForDatabase{"db_wait", "waits for 127.0.0.1:5432", true};
+const ConfirmedHang kWaitsForDatabase{"db_wait", "waits for 127.0.0.1:5432", true, true};
 
 const Verdict kAllWell;
 const Verdict kHung{Health::kHung, "hang: spin", "its loop is busy", false};
+const Verdict kHungAndLifeless{Health::kHung, "hang: spin", "its loop is busy", true};
 const Verdict kHelpless{Health::kDegraded, "hang: db_wait", "waits for 127.0.0.1:5432", false};
 const Verdict kIdle{Health::kDegraded, "wrapper_idle", "the application has ended", false};
 const Verdict kNoDatabase{Health::kDegraded, "database: refused", "nobody listens on port 5432", false};
@@ -202,7 +203,9 @@ const Known kKnown[] = {
     {Seen::kDatabaseFails, false, false, false, true, false, kNoDatabase},
     {Seen::kDatabaseFails, false, false, false, false, true, kNoDatabase},
 
-    {Seen::kLivenessFails, true, false, false, false, false, kHung},
+    {Seen::kLivenessFails, true, false, false, false, false, kHungAndLifeless},
+    {Seen::kLivenessFails, true, false, false, true, false, kHung},
+    {Seen::kLivenessFails, true, false, true, false, false, kHung},
     {Seen::kLivenessFails, true, true, false, false, false, kHelpless},
     {Seen::kLivenessFails, false, false, true, false, false, kIdle},
     {Seen::kLivenessFails, false, false, false, true, false, kLifelessButWait},

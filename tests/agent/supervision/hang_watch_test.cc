@@ -1,9 +1,11 @@
 #include "agent/supervision/hang_watch.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,16 +57,31 @@ class Server {
   pid_t pid_;
 };
 
-void spin(int /*listener*/) {
+/// Rests where an event loop does until somebody comes.
+void rest(int listener) {
+  pollfd events{listener, POLLIN, 0};
+  while (::poll(&events, 1, -1) <= 0) continue;
+}
+
+/// Runs for ever once somebody has come.
+void spin(int listener) {
+  rest(listener);
   std::atomic<unsigned> turns{0};
   for (;;) ++turns;
+}
+
+/// Once somebody has come it serves whoever comes, and rests nowhere.
+void rest_and_serve_by_and_by(int listener) {
+  rest(listener);
+  ::fcntl(listener, F_SETFL, O_NONBLOCK);
+  for (;; ::usleep(10'000)) ::close(::accept(listener, nullptr, nullptr));
 }
 
 void sleep_on(int /*listener*/) {
   for (;;) ::pause();
 }
 
-/// In accept(2), not in an event loop: only a connection tells that it is well.
+/// Rests in accept(2).
 void serve(int listener) {
   for (;;) ::close(::accept(listener, nullptr, nullptr));
 }
@@ -73,8 +90,16 @@ class Watched : public LoopFixture {
  protected:
   void watch(const Server& server) { watch_.watch(server.id(), "127.0.0.1", server.port(), std::nullopt); }
 
+  /// Where it rests is known by now; then somebody comes and asks.
+  void visit(const Server& server) {
+    ASSERT_TRUE(turn_until([this] { return looks_ >= 15; }));
+    visitor_ = test::connect_to(server.port());
+    ASSERT_EQ(::send(visitor_.get(), "GET", 3, MSG_NOSIGNAL), 3);
+  }
+  UniqueFd visitor_;
+
   std::vector<std::string> told_;
-  int looks_ = 0, deferred_ = 0;
+  int looks_ = 0, deferred_ = 0, asked_ = 0;
   std::optional<HangVerdict> confirmed_;
   std::optional<HangPolicy::Decision> acted_;
   std::map<HangClass, int> votes_;
@@ -92,6 +117,7 @@ class Watched : public LoopFixture {
                     [this](const HangVerdict&, Duration) { told_.push_back("over"); },
                     [this](const HangObservation& seen, const HangVerdict&) {
                       ++looks_;
+                      asked_ += seen.accept_probe.state != AcceptProbeView::State::kIdle;
                       deferred_ += seen.accept_probe.state == AcceptProbeView::State::kDeferred;
                     }}};
 };
@@ -99,6 +125,7 @@ class Watched : public LoopFixture {
 TEST_F(Watched, ALoopIsSuspectedThenLookedAtThenConfirmedAndThatOnceEach) {
   const Server server(spin);
   watch(server);
+  visit(server);
   ASSERT_TRUE(turn_until([&] { return confirmed_.has_value(); }));
   EXPECT_EQ(confirmed_->hang, HangClass::kSpin);
   EXPECT_THAT(told_, ::testing::ElementsAre("suspected", "half way", "confirmed"));
@@ -125,11 +152,21 @@ TEST_F(Watched, AStoppedProcessIsToBeContinued) {
 }
 
 TEST_F(Watched, AServerThatDefersSilentConnectionsIsNotSuspected) {
-  const Server server(serve, 60);
+  const Server server(rest_and_serve_by_and_by, 60);
   watch(server);
-  ASSERT_TRUE(turn_until([&] { return looks_ >= 30 || !told_.empty(); }));
+  visit(server);
+  visitor_.reset();
+  const int looks = looks_;
+  ASSERT_TRUE(turn_until([&] { return looks_ >= looks + 30 || !told_.empty(); }));
   EXPECT_THAT(told_, ::testing::IsEmpty());
   EXPECT_GT(deferred_, 0) << "it was asked";
+}
+
+TEST_F(Watched, AServerThatRestsIsNotAskedByConnections) {
+  const Server server(serve);
+  watch(server);
+  ASSERT_TRUE(turn_until([&] { return looks_ >= 30; }));
+  EXPECT_EQ(asked_, 0);
 }
 
 TEST_F(Watched, AServerThatDefersSilentConnectionsAndIsStoppedIsFoundWithoutAClient) {
@@ -170,6 +207,7 @@ TEST_F(Watched, AServerThatCannotBeWatchedForWantOfDescriptorsIsWatchedFromTheNe
 TEST_F(Watched, AnotherProcessBeginsWithAClearRecord) {
   const Server first(spin);
   watch(first);
+  visit(first);
   ASSERT_TRUE(turn_until([&] { return confirmed_.has_value(); }));
   const Server second(sleep_on);
   watch(second);
@@ -180,6 +218,7 @@ TEST_F(Watched, AnotherProcessBeginsWithAClearRecord) {
 TEST_F(Watched, AProcessThatIsGoneIsNoHang) {
   auto server = std::make_unique<Server>(spin);
   watch(*server);
+  visit(*server);
   ASSERT_TRUE(turn_until([&] { return confirmed_.has_value(); }));
   server.reset();
   ASSERT_TRUE(turn_until([&] { return told_.back() == "over"; }));

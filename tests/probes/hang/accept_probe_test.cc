@@ -70,19 +70,36 @@ TEST_F(AcceptProbeTest, TellsThatNobodyListens) {
   EXPECT_FALSE(sockets.accept_queue(address));
 }
 
-TEST_F(AcceptProbeTest, OpensOneConnectionAtATimeAndTwoASecond) {
+TEST_F(AcceptProbeTest, OpensOneConnectionAtATimeWithAPauseBetween) {
   listen();
   probe.begin(address, now);
   const auto first = accept();
   probe.begin(address, now + AcceptProbe::kPause);
   EXPECT_EQ(waiting(), 0U) << "the first is still open";
   EXPECT_EQ(look().state, State::kAccepted);
-  probe.begin(address, now + AcceptProbe::kPause - Duration(1));
+  probe.begin(address, now + 2 * AcceptProbe::kPause - Duration(1));
   EXPECT_EQ(look().state, State::kIdle);
-  probe.begin(address, now + AcceptProbe::kPause);
+  probe.begin(address, now + 2 * AcceptProbe::kPause);
   EXPECT_EQ(look().state, State::kWaiting);
   probe.cancel();
   EXPECT_EQ(look().state, State::kIdle);
+}
+
+TEST_F(AcceptProbeTest, ComesMoreAndMoreRarelyWhileItTellsNothingBad) {
+  listen();
+  std::vector<std::chrono::milliseconds> pauses;
+  for (TimePoint at = now, last = at; pauses.size() < 8; at += AcceptProbe::kPause / 2) {
+    probe.begin(address, at);
+    if (waiting() == 0) continue;
+    pauses.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(at - last));
+    last = at;
+    const auto accepted = accept();
+    probe.look(at);
+  }
+  using std::chrono::milliseconds;
+  EXPECT_EQ(pauses, (std::vector<milliseconds>{milliseconds(0), milliseconds(1000), milliseconds(2000),
+                                               milliseconds(4000), milliseconds(8000), milliseconds(16000),
+                                               milliseconds(30000), milliseconds(30000)}));
 }
 
 TEST_F(AcceptProbeTest, WalksFindTheConnectionWithItsAges) {
