@@ -132,6 +132,23 @@ struct HangSnapshot {
   std::optional<double> due_in_seconds{};  ///< not below 0
 };
 
+/// A process that hangs while others of the same backend go on serving.
+struct HungWorkerSnapshot {
+  int pid = 0;
+  std::string hang_class, detail;
+  std::string where;     ///< as in HangSnapshot
+  std::string evidence;  ///< as in HangSnapshot
+  WallTime since{};
+  double lasted_seconds = 0;
+};
+
+/// The processes that serve the port.
+struct WorkersSnapshot {
+  int serving = 0;  ///< 0: not known, or nothing listens
+  std::vector<HungWorkerSnapshot> hung;
+  Counts hangs;  ///< confirmed ones of single workers, by class
+};
+
 struct BackendSnapshot {
   std::string name;
   std::string state;          ///< one of kStates
@@ -146,6 +163,7 @@ struct BackendSnapshot {
   Counts restarts;  ///< by reason
   std::uint64_t starts = 0;
   Counts hangs;  ///< confirmed ones, by class
+  WorkersSnapshot workers;
   Histogram hang_duration{kRecoveryBounds};
   Histogram hang_detection_delay{kDetectionBounds};
   bool overloaded = false;  ///< no time left, though it gets on

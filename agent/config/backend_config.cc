@@ -256,6 +256,11 @@ class BackendReader {
       table.reject_unknown();
       config_.hang_rules.emplace(hang_class, rule);
     }
+    TomlTable worker = hang.table("worker");
+    config_.hang_worker.action = worker.choice<HangWorkerAction>("action", hang_worker_action_words())
+                                     .value_or(config_.hang_worker.action);
+    config_.hang_worker.replaced = worker.flag("replaced").value_or(false);
+    worker.reject_unknown();
     hang.reject_unknown();
   }
 
@@ -291,6 +296,12 @@ const std::vector<std::pair<std::string, WrapperIdleAction>>& wrapper_idle_words
   static const std::vector<std::pair<std::string, WrapperIdleAction>> words = {
       {"restart", WrapperIdleAction::kRestart}, {"wait", WrapperIdleAction::kWait}};
   return words;
+}
+
+const std::vector<std::pair<std::string, HangWorkerAction>>& hang_worker_action_words() {
+  static const std::vector<std::pair<std::string, HangWorkerAction>> kWords = {
+      {"report", HangWorkerAction::kReport}, {"kill", HangWorkerAction::kKill}};
+  return kWords;
 }
 
 const std::vector<std::pair<std::string, HangReaction>>& hang_action_words() {

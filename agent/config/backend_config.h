@@ -15,6 +15,7 @@ namespace codex {
 const std::vector<std::pair<std::string, RestartPolicy>>& restart_policy_words();
 const std::vector<std::pair<std::string, WrapperIdleAction>>& wrapper_idle_words();
 const std::vector<std::pair<std::string, HangReaction>>& hang_action_words();
+const std::vector<std::pair<std::string, HangWorkerAction>>& hang_worker_action_words();
 /// Those of hang.stopped.action.
 const std::vector<std::pair<std::string, HangReaction>>& stopped_action_words();
 

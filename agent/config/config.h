@@ -33,6 +33,7 @@ struct BackendConfig {
   RestartConfig restart;
   HangReaction hang_action = HangReaction::kRestart;  ///< kReport: no class restarts but by a rule of its own
   std::map<HangClass, HangRule> hang_rules;
+  HangWorkerConfig hang_worker;
   bool hang_native_stacks = false;             ///< evidence has the native stacks, too
   std::vector<ProbeSpec> probes;               ///< port, http, database first, then the named ones
   std::map<std::string, std::string> url_env;  ///< by probe: the variable that gave its URL

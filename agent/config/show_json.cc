@@ -100,7 +100,10 @@ class ConfigDocument {
 
   [[nodiscard]] static Json render_hang(const BackendConfig& backend) {
     Json hang = {{"action", word_for(backend.hang_action, hang_action_words())},
-                 {"native_stacks", backend.hang_native_stacks}};
+                 {"native_stacks", backend.hang_native_stacks},
+                 {"worker",
+                  {{"action", word_for(backend.hang_worker.action, hang_worker_action_words())},
+                   {"replaced", backend.hang_worker.replaced}}}};
     for (const auto& [hang_class, rule] : backend.hang_rules) {
       Json& shown = hang[std::string(to_string(hang_class))] = Json::object();
       if (rule.action) shown["action"] = word_for(*rule.action, stopped_action_words());

@@ -156,6 +156,9 @@ void write_backend(const BackendConfig& backend, TomlWriter& out) {
     if (rule.action) out.text("action", word_for(*rule.action, stopped_action_words()));
     if (rule.after) out.text("after", format_duration(*rule.after));
   }
+  out.table(path / "hang" / "worker");
+  out.text("action", word_for(backend.hang_worker.action, hang_worker_action_words()));
+  out.flag("replaced", backend.hang_worker.replaced);
   write_probes(backend, path / "probe", out);
 }
 

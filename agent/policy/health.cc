@@ -72,6 +72,8 @@ HealthVerdict judge_health(const HealthFacts& facts) {
             verdict.restart && !facts.hang->excuses && facts.idle_wrapper.empty()};
   }
   if (!facts.idle_wrapper.empty()) return {Health::kDegraded, "wrapper_idle", facts.idle_wrapper, false};
+  if (!facts.stuck_workers.empty() && !verdict.restart)
+    return {Health::kDegraded, facts.stuck_workers, facts.stuck_detail, false};
   if (verdict.health == Health::kHealthy && facts.silent_port) {
     const std::string port = std::to_string(*facts.silent_port);
     return {Health::kDegraded, "port: refused", "nothing of ours listens on port " + port, false};

@@ -43,6 +43,8 @@ struct HealthFacts {
   std::string idle_wrapper{};                  ///< "", or that the application has ended below its wrapper
   bool undecided = false;                      ///< whether it has ended is not yet known
   std::optional<ConfirmedHang> hang{};         ///< while one is confirmed
+  std::string stuck_workers{};                 ///< "", or which of several hang while others serve
+  std::string stuck_detail{};                  ///< the reason of the first
   std::optional<std::uint16_t> silent_port{};  ///< its port, while nobody of ours listens there
 };
 
@@ -54,6 +56,7 @@ struct HealthFacts {
 /// |                          |                   | hang policy is often sooner, and never the last word |
 /// | an idle wrapper          | degraded          | never: it was decided when that was found           |
 /// | the probes               | as judge_probes() | as judge_probes(), but not while undecided          |
+/// | some of several workers  | degraded          | as judge_probes()                                   |
 /// | nobody listens           | degraded          | never: nodemon may just be reloading                |
 HealthVerdict judge_health(const HealthFacts& facts);
 

@@ -21,7 +21,10 @@ BackendRecord::BackendRecord() {
   record_.start_failures = zeroes(kStartFailureReasons);
   record_.exits = zeroes(kExitOutcomes);
   record_.exit_causes = zeroes(kExitCauses);
-  for (const HangClass hang : kHangClasses) record_.hangs[std::string(to_string(hang))] = 0;
+  for (const HangClass hang : kHangClasses) {
+    record_.hangs[std::string(to_string(hang))] = 0;
+    record_.workers.hangs[std::string(to_string(hang))] = 0;
+  }
   record_.state_entries = zeroes(kStates);
   record_.stop_signals = {{"SIGTERM", 0}, {"SIGKILL", 0}};
 }
@@ -126,6 +129,7 @@ void BackendRecord::fill(BackendSnapshot& snapshot) const {
   snapshot.exits = record_.exits;
   snapshot.exit_causes = record_.exit_causes;
   snapshot.hangs = record_.hangs;
+  snapshot.workers.hangs = record_.workers.hangs;
   snapshot.hang_duration = record_.hang_duration;
   snapshot.hang_detection_delay = record_.hang_detection_delay;
   snapshot.stop_signals = record_.stop_signals;

@@ -32,6 +32,8 @@ class BackendRecord {
   void diagnosed(Cause cause);
   void stop_signal(const std::string& signal);
   void hang(std::string_view hang_class, double detection_delay_seconds);
+  /// Of a single worker, while others go on.
+  void worker_hang(std::string_view hang_class) { ++record_.workers.hangs[std::string(hang_class)]; }
   void hang_ended(double seconds) { record_.hang_duration.observe(seconds); }
   /// The exported state changed. Returns the transition.
   const LastTransition& entered(std::string_view state, std::string_view reason, std::string detail,

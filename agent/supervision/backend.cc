@@ -111,6 +111,11 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                  context_.troubles.look("SIGCONT", context_.services.schedule.now(),
                                         [this] { tree_.resume_server(); });
                },
+           .signal_worker =
+               [this](const ProcessId& worker, int signal) {
+                 context_.troubles.look("signal a worker", context_.services.schedule.now(),
+                                        [&] { tree_.signal(worker, signal); });
+               },
            .ask_http = [this] { prober_.ask_http_now(); },
            .changed =
                [this] {

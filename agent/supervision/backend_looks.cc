@@ -30,7 +30,7 @@ void Backend::capture(EvidenceRequest request, EvidenceRecorder::Done done) {
   request.backend = name();
   request.generation = process_.generation();
   request.token_prefix = identity.guessable ? identity.guessable_prefix() : identity.token_prefix();
-  request.server = tree_.server();
+  if (!request.server) request.server = tree_.server();
   request.port = context_.config.port;
   request.database_ports = HangWatch::database_ports(own_database_port(context_.config));
   request.native_stacks = context_.config.hang_native_stacks;
@@ -61,7 +61,9 @@ void Backend::look_at_application() {
 
 void Backend::follow_health() {
   if (lifecycle().state() != State::kRunning) return;
-  HealthFacts facts{prober_.trackers(), application_.idle(), application_.undecided(), hangs_.hang(), {}};
+  HealthFacts facts{prober_.trackers(), application_.idle(), application_.undecided(), hangs_.hang()};
+  facts.stuck_workers = hangs_.workers().sentence();
+  facts.stuck_detail = hangs_.workers().detail();
   if (tree_.port() != nullptr && !tree_.port()->ours) facts.silent_port = context_.config.port;
   const auto restart = health_.follow(facts, context_.services.schedule.now());
   const HealthVerdict& verdict = health_.verdict();

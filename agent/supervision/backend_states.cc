@@ -16,7 +16,7 @@ void Backend::entered(State before) {
     process_.give_up_adopting();
     if (state != State::kRunning) {
       prober_.stop();
-      hangs_.watch().stop();
+      hangs_.stop();
     }
   }
   health_.forget();

@@ -43,6 +43,8 @@ HangResponse::HangResponse(const BackendConfig& config, EventLoop& loop,
       log_(log),
       redactor_(redactor),
       hands_(std::move(hands)),
+      workers_(config, schedule, record, log, redactor,
+               {hands_.capture, hands_.signal_worker, hands_.changed, hands_.restart}),
       watch_(loop, HangPolicy(config.hang_action == HangReaction::kRestart, config.hang_rules),
              std::move(members),
              {.suspected = [this](const HangVerdict& /*verdict*/) { hands_.ask_http(); },
@@ -51,6 +53,8 @@ HangResponse::HangResponse(const BackendConfig& config, EventLoop& loop,
               .act = [this](const HangVerdict& verdict,
                             const HangPolicy::Decision& what) { due(verdict, what); },
               .over = [this](const HangVerdict& last, Duration lasted) { over(last, lasted); },
+              .workers = [this](const auto& serving,
+                                const auto& stuck) { workers_.follow(serving, stuck, hang_.has_value()); },
               .looked = {}}) {}
 
 void HangResponse::half_way(const HangVerdict& verdict) {
@@ -192,6 +196,7 @@ std::optional<ConfirmedHang> HangResponse::hang() const {
 }
 
 void HangResponse::fill(BackendSnapshot& snapshot) const {
+  workers_.fill(snapshot);
   snapshot.hang_signals = counts_of(watch_.signals());
   snapshot.overloaded = watch_.overload().has_value();
   snapshot.hang_watch_cpu_seconds = to_seconds(watch_.spent());

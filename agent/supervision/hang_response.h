@@ -13,6 +13,7 @@
 #include "agent/record/logger.h"
 #include "agent/supervision/hang_watch.h"
 #include "agent/supervision/report.h"
+#include "agent/supervision/worker_response.h"
 
 namespace codex {
 
@@ -25,6 +26,7 @@ class HangResponse {
     std::function<void(EvidenceRequest, EvidenceRecorder::Done)> capture;
     std::function<bool()> capturing;  ///< evidence of this backend is being taken
     std::function<void()> continue_server;
+    std::function<void(const ProcessId&, int signal)> signal_worker;
     std::function<void()> ask_http;  ///< a hang is suspected: the answer of a probe would be one more vote
     std::function<void()> changed;   ///< what is known of a hang is not what it was
     std::function<void()> forgive;   ///< failures of probes up to now had this cause
@@ -47,6 +49,14 @@ class HangResponse {
   /// While one is confirmed.
   [[nodiscard]] std::optional<ConfirmedHang> hang() const;
 
+  /// Single workers that hang while others serve.
+  [[nodiscard]] const WorkerResponse& workers() const { return workers_; }
+
+  void stop() {
+    watch_.stop();
+    workers_.stop();
+  }
+
   void fill(BackendSnapshot& snapshot) const;
 
  private:
@@ -67,6 +77,7 @@ class HangResponse {
   std::string incident_;  ///< id of the evidence of the present suspicion or hang; "" without
   std::optional<TimePoint> suspicion_looked_at_;     ///< the last closer look at a mere suspicion
   std::optional<HangPolicy::Decision> restart_due_;  ///< waits only for the evidence
+  WorkerResponse workers_;
   HangWatch watch_;
 };
 

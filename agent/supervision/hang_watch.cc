@@ -61,7 +61,7 @@ void HangWatch::watch(const ProcessId& server, const std::string& address, std::
   if (started_) detector_.learn_start(loop_.now() - *started_);
   // The start is over and an earlier server is none any more, whether or not the new one can be watched.
   stop();
-  observer_ = std::make_unique<HangObserver>(server, address, port, database_ports(database_port),
+  observer_ = std::make_unique<HangObserver>(server, address, port, database_ports(database_port), members_,
                                              std::move(network));
   server_ = server;
   host_slept();
@@ -162,6 +162,16 @@ void HangWatch::look() {
   spent_ += read_kernel_clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
   if (events_.looked) events_.looked(seen, verdict);
   tell(verdict, now);
+  if (timer_.armed()) tell_workers(seen);
+}
+
+void HangWatch::tell_workers(const HangObservation& seen) {
+  const bool several = seen.workers.size() > 1;
+  if (!events_.workers || (!several && !std::exchange(told_workers_, several))) return;
+  told_workers_ = several;
+  std::vector<ProcessId> serving;
+  for (const auto& worker : seen.workers) serving.push_back(worker.id);
+  events_.workers(serving, detector_.stuck_workers());
 }
 
 void HangWatch::tell(const HangVerdict& verdict, TimePoint now) {

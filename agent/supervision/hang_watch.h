@@ -33,6 +33,8 @@ class HangWatch {
     std::function<void(const HangVerdict&)> confirmed;
     std::function<void(const HangVerdict&, const HangPolicy::Decision&)> act;  ///< never with kNone
     std::function<void(const HangVerdict& last, Duration lasted)> over;  ///< progress again, or the end of it
+    /// Every look at several processes that serve, and the first at one after that; may be empty.
+    std::function<void(const std::vector<ProcessId>& serving, const std::vector<StuckWorker>& stuck)> workers;
     /// Every look, for a recorder; may be empty.
     std::function<void(const HangObservation&, const HangVerdict&)> looked;
   };
@@ -97,6 +99,7 @@ class HangWatch {
   [[nodiscard]] static ProbeFact fact(const Probing& probing, TimePoint now);
   void tell(const HangVerdict& verdict, TimePoint now);
   void tell_over(TimePoint now);
+  void tell_workers(const HangObservation& seen);
   bool host_slept();
 
   EventLoop& loop_;
@@ -111,6 +114,7 @@ class HangWatch {
   TimePoint looked_at_start_{};
   std::unique_ptr<StartupWaits> start_waits_;
   Probing http_, database_;
+  bool told_workers_ = false;
   Duration spent_{0};
   Duration boot_ahead_{0};  ///< CLOCK_BOOTTIME counts suspends, CLOCK_MONOTONIC does not
   struct Told {

@@ -101,6 +101,10 @@ void LiveTree::resume_server() {
   if (const auto process = server()) tree_.signal(*process, SIGCONT);
 }
 
+void LiveTree::signal(const ProcessId& member, int number) {
+  tree_.signal(member, number);
+}
+
 void LiveTree::fill(BackendSnapshot& snapshot) const {
   snapshot.pid = tree_.leader();
   if (port_) snapshot.port = port_->last();

@@ -56,6 +56,8 @@ class LiveTree : public BackendTree {
 
   /// Continues the server, should it be stopped (SIGCONT). Throws std::system_error for want of descriptors.
   void resume_server();
+  /// To a member of the tree alone.
+  void signal(const ProcessId& member, int number);
 
   [[nodiscard]] const ResourceSampler& sampler() const { return sampler_; }
 

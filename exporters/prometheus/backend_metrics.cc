@@ -36,6 +36,11 @@ void add_state(const BackendSnapshot& backend, MetricFamilies& out) {
   for (const auto& [hang_class, count] : backend.hangs) {
     out.add(Metric::kBackendHangs, {name, hang_class}, as_double(count));
   }
+  out.add(Metric::kBackendWorkers, {name}, backend.workers.serving);
+  out.add(Metric::kBackendWorkersHung, {name}, static_cast<double>(backend.workers.hung.size()));
+  for (const auto& [hang_class, count] : backend.workers.hangs) {
+    out.add(Metric::kBackendWorkerHangs, {name, hang_class}, as_double(count));
+  }
   out.add(Metric::kBackendHangDurationSeconds, {name}, backend.hang_duration);
   out.add(Metric::kBackendHangDetectionDelaySeconds, {name}, backend.hang_detection_delay);
   add_counts(out, Metric::kBackendHangSignal, {name}, backend.hang_signals, kHangSignals);

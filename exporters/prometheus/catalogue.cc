@@ -110,6 +110,12 @@ std::vector<MetricDefinition> make_catalogue() {
             "Whether the backend serves its clients with no CPU time left for more."),
       counter(kBackendHangs, "codex_agent_backend_hangs_total", "", {"backend", "class"},
               "Confirmed hangs of the backend, by class."),
+      gauge(kBackendWorkers, "codex_agent_backend_workers", "", {"backend"},
+            "Processes that serve the backend's port."),
+      gauge(kBackendWorkersHung, "codex_agent_backend_workers_hung", "", {"backend"},
+            "Of these, processes judged hung while others serve."),
+      counter(kBackendWorkerHangs, "codex_agent_backend_worker_hangs_total", "", {"backend", "class"},
+              "Confirmed hangs of single workers while others served, by class."),
       histogram(
           kBackendHangDurationSeconds, "codex_agent_backend_hang_duration_seconds", "seconds", {"backend"},
           "Time from the end of progress until progress or the end of the process, of confirmed hangs."),

@@ -104,9 +104,26 @@ Json resources(const std::optional<ResourceSnapshot>& tree) {
           {"written_bytes_total", value_or_null(tree->written_bytes)}};
 }
 
+Json or_null(const std::string& text) {
+  return text.empty() ? Json(nullptr) : Json(text);
+}
+
+Json workers(const WorkersSnapshot& workers) {
+  Json list = Json::array();
+  for (const auto& hung : workers.hung) {
+    list.push_back(Json{{"pid", hung.pid},
+                        {"class", hung.hang_class},
+                        {"since", format_rfc3339(hung.since)},
+                        {"lasted_seconds", hung.lasted_seconds},
+                        {"detail", hung.detail},
+                        {"where", or_null(hung.where)},
+                        {"evidence", or_null(hung.evidence)}});
+  }
+  return {{"serving", workers.serving}, {"hung", workers.hung.size()}, {"list", std::move(list)}};
+}
+
 Json hang(const std::optional<HangSnapshot>& hang) {
   if (!hang) return nullptr;
-  const auto or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
   return {{"class", hang->hang_class},
           {"since", format_rfc3339(hang->since)},
           {"lasted_seconds", hang->lasted_seconds},
@@ -160,6 +177,7 @@ Json backend(const BackendSnapshot& backend) {
           {"memory_limit_bytes", value_or_null(backend.memory_limit_bytes)},
           {"hang", hang(backend.hang)},
           {"last_hang", hang(backend.last_hang)},
+          {"workers", workers(backend.workers)},
           {"output", output(backend.output)},
           {"log_file", backend.log_file}};
 }

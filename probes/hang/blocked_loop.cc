@@ -11,6 +11,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr Duration kSuspect = milliseconds(250);
+constexpr Duration kConfirm = milliseconds(750);
+constexpr Duration kConfirmBusy = milliseconds(600);  // of CPU time received: harder evidence than waiting
+constexpr Duration kStarvedAfter = milliseconds(1000);
+constexpr int kQuorum = 5;
 constexpr Duration kShortSpan = milliseconds(250);
 constexpr Duration kStarvedSpan = milliseconds(800);
 constexpr double kWorkingRatio = 0.3;    // of a CPU: it works, whatever it was doing at the very moment
@@ -35,6 +40,7 @@ void BlockedLoop::reset(bool keep_learned) {
   before_.reset();
   queue_before_ = 0;
   doubtful_looks_ = 0;
+  finding_ = HangFinding{};
   if (keep_learned) return;
   place_.forget();
   node_ = false;
@@ -50,6 +56,37 @@ void BlockedLoop::clear() {
 }
 
 void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
+  look(seen, elapsed);
+  finding_ = judge();
+}
+
+HangFinding BlockedLoop::judge() const {
+  HangFinding finding{.source = HangSource::kLoop};
+  if (clock_ == Duration{0} && wall_ < kStarvedAfter) return finding;
+  finding.since = since_.value_or(TimePoint{});
+  finding.clock = clock_;
+  const auto winner = votes_.winner(kQuorum);
+  const bool starved = winner && winner->hang == HangClass::kStarved && wall_ >= kStarvedAfter;
+  const bool busy = winner && (winner->hang == HangClass::kSpin || winner->hang == HangClass::kGc);
+  const bool told = finding_.state == HangVerdict::State::kConfirmed && finding_.since == finding.since;
+  if (winner && (clock_ >= (busy ? kConfirmBusy : kConfirm) || starved)) {
+    finding.state = HangVerdict::State::kConfirmed;
+    finding.hang = winner->hang;
+    finding.why = winner->why;
+  } else if (told) {
+    // Once told, a class stays while the looks are not of one mind.
+    finding.state = HangVerdict::State::kConfirmed;
+    finding.hang = finding_.hang;
+    finding.why = finding_.why;
+  } else if (clock_ >= kSuspect || wall_ >= kStarvedAfter) {
+    finding.state = HangVerdict::State::kSuspect;
+    finding.hang = votes_.newest();
+    finding.why = votes_.newest_why();
+  }
+  return finding;
+}
+
+void BlockedLoop::look(const HangObservation& seen, Duration elapsed) {
   using Probe = AcceptProbeView::State;
   place_.observe(seen);
   if (seen.process) node_ = seen.process->heap_limit_bytes > 0;
@@ -66,11 +103,15 @@ void BlockedLoop::observe(const HangObservation& seen, Duration elapsed) {
   const bool shrank = queue_now < std::exchange(queue_before_, queue_now);
   const bool queue = queue_now > 0;
   const bool stopped = main.state == 'T';  // Who is stopped does nothing, whether or not there is work.
-  const bool pending = queue || seen.accept_probe.state == Probe::kWaiting || stopped;
   const bool dropped = seen.accept_probe.state == Probe::kDropped;
+  const bool taken = accepted || shrank || dropped;
+  // Of a shared listener somebody accepts, perhaps another one.
+  const bool shared = seen.shared_listener;
+  const bool to_accept = (queue || seen.accept_probe.state == Probe::kWaiting) && !(shared && taken);
+  const bool pending = to_accept || stopped || seen.has_work;
+  const bool rests = idle && (shared || !queue);
   const bool unknown = !is_known() && !stopped;
-  if (accepted || shrank || dropped || !pending || unknown || (idle && !queue) || served_meanwhile(seen))
-    return clear();
+  if ((taken && !shared) || !pending || unknown || rests || served_meanwhile(seen)) return clear();
 
   const bool runnable = main.state == 'R';
   const auto charged = runnable ? std::min<Duration>(Duration(cpu), elapsed) : elapsed;

@@ -5,6 +5,7 @@
 
 #include "probes/hang/cpu_window.h"
 #include "probes/hang/hang_class.h"
+#include "probes/hang/hang_course.h"
 #include "probes/hang/hang_observation.h"
 #include "probes/hang/resting_place.h"
 #include "probes/hang/vote_window.h"
@@ -29,6 +30,10 @@ class BlockedLoop {
   /// A new process, or the host slept: nothing is known. What was learned of the process stays if `keep`.
   void reset(bool keep_learned);
 
+  /// Suspected after 250 ms; confirmed after 750, or 600 of CPU time received, when enough looks agree on a
+  /// class.
+  [[nodiscard]] const HangFinding& finding() const { return finding_; }
+
   [[nodiscard]] Duration clock() const { return clock_; }  ///< 0: not blocked
   [[nodiscard]] Duration wall() const { return wall_; }    ///< the same with the wall's time
   [[nodiscard]] std::optional<TimePoint> since() const { return since_; }
@@ -42,6 +47,8 @@ class BlockedLoop {
   [[nodiscard]] bool is_known() const { return place_.learned() || node_; }
 
  private:
+  void look(const HangObservation& seen, Duration elapsed);
+  [[nodiscard]] HangFinding judge() const;
   void clear();
   void vote(const HangObservation& seen);
   bool served_meanwhile(const HangObservation& seen);
@@ -61,6 +68,7 @@ class BlockedLoop {
   CpuWindow cpu_{kCpuSpan};         ///< of the thread, during the block
   CpuWindow others_cpu_{kCpuSpan};  ///< of all other threads together
   VoteWindow votes_;
+  HangFinding finding_;
 };
 
 }  // namespace codex

@@ -1,6 +1,7 @@
 #include "probes/hang/hang_detector.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace codex {
 
@@ -9,10 +10,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Duration kSuspectLoop = milliseconds(250);
-constexpr Duration kConfirmLoop = milliseconds(750);
-constexpr Duration kConfirmBusy = milliseconds(600);  // of CPU time received: harder evidence than waiting
-constexpr Duration kStarvedAfter = milliseconds(1000);
-constexpr int kLoopQuorum = 5;
 constexpr int kRequestQuorum = 3;
 constexpr int kConfirmPercent = 250;  // of the patience with requests
 constexpr Duration kMostElapsed =
@@ -29,6 +26,9 @@ constexpr int kNormalShare = 400, kUrgentShare = 40;
 
 void HangDetector::forget() {
   loop_.reset(false);
+  workers_.forget();
+  watched_ = ProcessId{};
+  serving_ = 0;
   requests_.reset();
   overload_.reset();
   start_.reset();
@@ -37,7 +37,6 @@ void HangDetector::forget() {
   dropped_ = 0;
   dropping_ = Duration{0};
   course_.forget();
-  loop_said_ = HangFinding{};
   verdict_ = HangVerdict{};
 }
 
@@ -56,12 +55,12 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
   note_looks(seen);
   if (seen.resumed) {
     loop_.reset(true);
+    workers_.start_anew();
     requests_.reset();
     overload_.reset();
     start_.reset();
     dropped_ = 0;
     course_.forget();
-    loop_said_ = HangFinding{};
   }
   if (seen.startup) {
     start_.observe(*seen.startup, usual_start_);
@@ -70,18 +69,34 @@ const HangVerdict& HangDetector::observe(const HangObservation& seen) {
     before_ = seen.at;
   } else {
     if (seen.process) debugger_ = seen.process->tracer != 0 || seen.process->debugger_connected;
-    loop_.observe(seen, elapsed);
+    observe_loops(seen, elapsed);
     requests_.observe(seen);
     overload_.observe(seen);
     watch_descriptors(seen, elapsed);
   }
   const auto found = findings(seen);
   verdict_ = course_.observe(seen.at, elapsed, found, seen.startup.has_value());
-  loop_said_ = found.front();
   verdict_.debugger = debugger_;
   verdict_.unanswered_probes = unanswered_probes(seen.http);
   signals_ = read_signals(seen);
   return verdict_;
+}
+
+void HangDetector::observe_loops(const HangObservation& seen, Duration elapsed) {
+  serving_ = std::max<int>(1, static_cast<int>(seen.workers.size()));
+  if (several()) {
+    watched_ = ProcessId{};
+    loop_.reset(false);
+    return workers_.observe(seen, elapsed);
+  }
+  workers_.forget();
+  const ProcessId only = seen.workers.empty() ? ProcessId{} : seen.workers.front().id;
+  if (std::exchange(watched_, only) != only) loop_.reset(false);
+  loop_.observe(seen, elapsed);
+}
+
+std::vector<StuckWorker> HangDetector::stuck_workers() const {
+  return several() ? workers_.stuck() : std::vector<StuckWorker>{};
 }
 
 HangSignals HangDetector::read_signals(const HangObservation& seen) const {
@@ -89,7 +104,7 @@ HangSignals HangDetector::read_signals(const HangObservation& seen) const {
   signals.http_probe = seen.http.failures > 0;
   if (seen.startup || !seen.observable) return signals;
   signals.accept_queue = seen.accept_queue.value_or(0) > 0;
-  signals.event_loop = loop_.clock() >= kSuspectLoop;
+  signals.event_loop = (several() ? workers_.longest_clock() : loop_.clock()) >= kSuspectLoop;
   signals.cpu = signals.event_loop && seen.main.state == 'R';
   signals.uninterruptible = signals.event_loop && seen.main.state == 'D';
   signals.stopped = seen.main.state == 'T';
@@ -120,7 +135,7 @@ void HangDetector::note_looks(const HangObservation& seen) {
     cpu_then_ = seen.main.cpu_nanos;
   }
   // What the threads beside it do is not seen by the main one.
-  active_ = !loop_.is_known() || seen.main.read_calls != reads_then_ ||
+  active_ = !loops_known() || seen.main.read_calls != reads_then_ ||
             Duration(seen.main.cpu_nanos - cpu_then_) > kSomeWork || seen.http.unanswered_for ||
             seen.http.in_flight_for.value_or(Duration{0}) > kProbeSlow;
 }
@@ -128,7 +143,8 @@ void HangDetector::note_looks(const HangObservation& seen) {
 bool HangDetector::requests_due(TimePoint now) const {
   if (!saw_requests_) return true;
   const auto since = now - *saw_requests_;
-  if (requests_.urgent(now)) return since >= std::clamp(requests_cost_ * kUrgentShare, kOften, kNormal);
+  if (requests_.urgent(now) || workers_.somebody_in_doubt())
+    return since >= std::clamp(requests_cost_ * kUrgentShare, kOften, kNormal);
   // Whoever read nothing has got no request.
   if (!active_ && !requests_.anybody_waits()) return false;
   return since >= std::clamp(requests_cost_ * kNormalShare, kNormal, kMostSeldom);
@@ -153,28 +169,7 @@ std::vector<HangFinding> HangDetector::findings(const HangObservation& seen) con
 }
 
 HangFinding HangDetector::judge_loop() const {
-  HangFinding finding{.source = HangSource::kLoop};
-  if (loop_.clock() == Duration{0} && loop_.wall() < kStarvedAfter) return finding;
-  finding.since = loop_.since().value_or(TimePoint{});
-  finding.clock = loop_.clock();
-  const auto winner = loop_.votes().winner(kLoopQuorum);
-  const bool starved = winner && winner->hang == HangClass::kStarved && loop_.wall() >= kStarvedAfter;
-  const bool busy = winner && (winner->hang == HangClass::kSpin || winner->hang == HangClass::kGc);
-  const bool told = loop_said_.state == HangVerdict::State::kConfirmed && loop_said_.since == finding.since;
-  if (winner && (loop_.clock() >= (busy ? kConfirmBusy : kConfirmLoop) || starved)) {
-    finding.state = HangVerdict::State::kConfirmed;
-    finding.hang = winner->hang;
-    finding.why = winner->why;
-  } else if (told) {
-    // Once told, a class stays while the looks are not of one mind.
-    finding.state = HangVerdict::State::kConfirmed;
-    finding.hang = loop_said_.hang;
-    finding.why = loop_said_.why;
-  } else if (loop_.clock() >= kSuspectLoop || loop_.wall() >= kStarvedAfter) {
-    finding.state = HangVerdict::State::kSuspect;
-    finding.hang = loop_.votes().newest();
-    finding.why = loop_.votes().newest_why();
-  }
+  HangFinding finding = several() ? workers_.finding() : loop_.finding();
   if (descriptors_low_ && finding.hang == HangClass::kHandler) {
     finding.hang = HangClass::kFdExhausted;
     finding.why = "does not accept, " + descriptors_ + " descriptors are open";
@@ -196,7 +191,9 @@ HangFinding HangDetector::judge_descriptors(const HangObservation& seen) const {
 
 HangFinding HangDetector::judge_requests() const {
   HangFinding finding{.source = HangSource::kRequests};
-  if (requests_.clock() == Duration{0}) return finding;
+  // A thread that has no time left answers in turn, and closes what it has answered: nothing is seen of that.
+  const bool busy = !several() && (loop_.seems_busy() || overload_.overloaded());
+  if (requests_.clock() == Duration{0} || busy) return finding;
   finding.state = HangVerdict::State::kSuspect;
   finding.since = requests_.since().value_or(TimePoint{});
   finding.clock = requests_.clock();
@@ -227,13 +224,15 @@ HangDepth HangDetector::wants(TimePoint now) const {
   const auto due = [now](const std::optional<TimePoint>& last, Duration period) {
     return !last || now - *last >= period;
   };
-  const bool blocked = loop_.clock() > Duration{0};
+  const bool blocked = (several() ? workers_.longest_clock() : loop_.clock()) > Duration{0};
+  const bool seems_busy = several() || loop_.seems_busy();
   const bool waits = !blocked && requests_.somebody_waits();
   const auto newest = loop_.votes().newest();
   HangDepth depth;
-  depth.accept = loop_.in_doubt() || descriptors_low_;
+  depth.accept = (several() ? workers_.all_in_doubt() : loop_.in_doubt()) || descriptors_low_;
+  depth.group = requests_.somebody_waits() || workers_.somebody_in_doubt();
   depth.debugger = blocked && (newest == HangClass::kFutex || newest == HangClass::kPaused);
-  depth.requests = (!blocked || loop_.seems_busy()) && requests_due(now);
+  depth.requests = (!blocked || seems_busy) && requests_due(now);
   depth.own_requests = depth.requests;
   depth.outgoing = depth.requests && (waits || due(saw_outgoing_, kRarely));
   depth.threads = (blocked && due(saw_threads_, kOften)) || (waits && depth.requests);

@@ -12,6 +12,7 @@
 #include "probes/hang/overload.h"
 #include "probes/hang/stuck_requests.h"
 #include "probes/hang/stuck_start.h"
+#include "probes/hang/worker_loops.h"
 
 namespace codex {
 
@@ -28,6 +29,10 @@ class HangDetector {
   void learn_start(Duration elapsed);
 
   [[nodiscard]] const HangVerdict& verdict() const { return verdict_; }
+
+  /// How many processes serve, and those of several that make no progress while others do.
+  [[nodiscard]] int workers() const { return serving_; }
+  [[nodiscard]] std::vector<StuckWorker> stuck_workers() const;
 
   /// Of the newest look.
   [[nodiscard]] const HangSignals& signals() const { return signals_; }
@@ -48,12 +53,18 @@ class HangDetector {
   [[nodiscard]] bool requests_due(TimePoint now) const;
   [[nodiscard]] std::vector<HangFinding> findings(const HangObservation& seen) const;
   [[nodiscard]] HangSignals read_signals(const HangObservation& seen) const;
+  void observe_loops(const HangObservation& seen, Duration elapsed);
+  [[nodiscard]] bool several() const { return serving_ > 1; }
+  [[nodiscard]] bool loops_known() const { return several() ? workers_.are_known() : loop_.is_known(); }
   [[nodiscard]] HangFinding judge_loop() const;
   [[nodiscard]] HangFinding judge_descriptors(const HangObservation& seen) const;
   [[nodiscard]] HangFinding judge_requests() const;
   [[nodiscard]] HangFinding judge_start(const HangObservation& seen) const;
 
-  BlockedLoop loop_;
+  BlockedLoop loop_;     ///< of the only one that serves
+  WorkerLoops workers_;  ///< of several
+  ProcessId watched_;    ///< the only one
+  int serving_ = 0;
   StuckRequests requests_;
   Overload overload_;
   StuckStart start_;
@@ -69,7 +80,6 @@ class HangDetector {
   std::string descriptors_;  ///< "1012 of 1024"
   bool debugger_ = false;
   HangCourse course_;
-  HangFinding loop_said_;  ///< in the look before
   HangVerdict verdict_;
   HangSignals signals_;
 };

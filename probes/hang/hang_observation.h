@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/os/clock.h"
+#include "agent/os/process_id.h"
 #include "probes/process/process_view.h"
 #include "probes/process/thread_view.h"
 
@@ -69,6 +71,14 @@ struct StartupView {
   std::string waits_for;  ///< as StartupWaits tells it; "" if nothing can be told
 };
 
+/// One of the processes that serve the port.
+struct WorkerView {
+  ProcessId id;
+  ThreadView main;
+  std::optional<ProcessView> process;
+  std::optional<RequestView> requests;  ///< of its own connections: server and taken alone
+};
+
 /// Everything the hang detector learns in one look, with the time of the look. Parts that were not looked at
 /// are absent.
 struct HangObservation {
@@ -77,7 +87,10 @@ struct HangObservation {
   bool observable = true;  ///< the process lives and its files can be read
   bool listening = true;
   std::optional<std::uint32_t> accept_queue;
-  ThreadView main;
+  bool shared_listener = false;     ///< of one worker among several: others accept from the queue, too
+  bool has_work = false;            ///< of such a worker: it took a request and has not answered it
+  std::vector<WorkerView> workers;  ///< who serves; may be empty where there is one
+  ThreadView main;                  ///< of the first worker, as process
   AcceptProbeView accept_probe;
   std::optional<ProcessView> process;
   std::optional<RequestView> requests;

@@ -2,19 +2,18 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
 #include "agent/os/kernel_clock.h"
-#include "agent/os/process_table.h"
 
 namespace codex {
 
 namespace {
 
-constexpr std::uint16_t kInspectorPort = 9229;  // Node's default, and the next ones for further processes
-constexpr std::uint16_t kInspectorPorts = 20;
-constexpr Duration kDebuggerPeriod = std::chrono::milliseconds(500);
+constexpr Duration kGroupPeriod = std::chrono::seconds(10), kGroupInDoubt = std::chrono::seconds(1);
+constexpr std::size_t kMostWorkers = 256;
 
 /// Where to knock at a listener that is bound to `address`.
 SocketAddress reachable(const std::string& address, std::uint16_t port) {
@@ -26,66 +25,76 @@ SocketAddress reachable(const std::string& address, std::uint16_t port) {
 }  // namespace
 
 HangObserver::HangObserver(const ProcessId& server, const std::string& address, std::uint16_t port,
-                           std::set<std::uint16_t> database_ports, NetworkNamespace network)
-    : process_(ProcessDirectory::of(server.pid)),
-      main_(process_, server.pid),
-      sockets_(std::move(network)),
+                           std::set<std::uint16_t> database_ports,
+                           std::function<std::vector<ProcStat>()> members, NetworkNamespace network)
+    : sockets_(std::move(network)),
       server_(reachable(address, port)),
       listener_ipv6_(address.find(':') != std::string::npos),
+      port_(port),
       accept_probe_(sockets_),
-      facts_(server.pid),
       waits_(port, std::move(database_ports)),
-      agent_(ProcessDirectory::of(::getpid())) {
-  // The pid may have got a new owner before its files were open.
-  gone_ = identify_process(server.pid) != server;
+      agent_(ProcessDirectory::of(::getpid())),
+      group_(port, std::move(members)) {
+  workers_.push_back(std::make_unique<ProcessObserver>(server, port));
   // "::" serves IPv4 as well, unless it was told not to.
   if (address == "::" && !sockets_.accept_queue(server_)) server_ = *SocketAddress::parse("::1", port);
+}
+
+/// Whoever serves already stays watched as it is; what was learned of it is its own.
+void HangObserver::follow_group(TimePoint now) {
+  looked_for_group_ = now;
+  group_.look(sockets_, waits_.accepted());
+  auto serving = group_.workers();
+  if (serving.empty()) return;  // In the midst of a change: those who are watched tell.
+  if (serving.size() > kMostWorkers) serving.resize(kMostWorkers);
+  std::vector<std::unique_ptr<ProcessObserver>> workers;
+  for (const auto& id : serving) {
+    const auto known = std::find_if(workers_.begin(), workers_.end(),
+                                    [&id](const auto& worker) { return worker && worker->id() == id; });
+    workers.push_back(known != workers_.end() ? std::move(*known)
+                                              : std::make_unique<ProcessObserver>(id, port_));
+  }
+  workers_ = std::move(workers);
 }
 
 HangObservation HangObserver::look(const HangDepth& depth, TimePoint now) {
   HangObservation seen;
   seen.at = now;
-  seen.observable = !gone_ && main_.look(seen.main);
+  seen.observable = look_at_workers(depth, seen);
   if (!seen.observable) return seen;
   if (const auto queue = sockets_.accept_queue(server_)) seen.accept_queue = queue->waiting;
   seen.listening = seen.accept_queue.has_value();
   if (depth.accept && seen.listening) accept_probe_.begin(server_, now);
   seen.accept_probe = accept_probe_.look(now);
-  if (depth.process || depth.threads || depth.debugger) look_at_process(depth, seen);
   if (depth.requests) look_at_requests(depth, seen);
+  const Duration period = depth.group ? kGroupInDoubt : kGroupPeriod;
+  if (!looked_for_group_ || now - *looked_for_group_ >= period) follow_group(now);
+  if (seen.requests) share_out(seen);
   return seen;
 }
 
-void HangObserver::look_at_process(const HangDepth& depth, HangObservation& seen) {
-  ProcessView view;
-  facts_.look(process_, view);
-  if (depth.threads) facts_.look_at_threads(process_, seen.at, view);
-  if (depth.debugger) view.debugger_connected = debugger_connected(seen.at);
-  seen.process = view;
-}
-
-bool HangObserver::debugger_connected(TimePoint now) {
-  if (looked_for_debugger_ && now - *looked_for_debugger_ < kDebuggerPeriod) return debugger_connected_;
-  looked_for_debugger_ = now;
-  const auto own = process_.socket_inodes();
-  std::set<std::uint16_t> inspectors;
-  for (std::uint16_t i = 0; i < kInspectorPorts; ++i)
-    inspectors.insert(static_cast<std::uint16_t>(kInspectorPort + i));
-  if (facts_.settings().inspector) {
-    // It may listen anywhere; whatever else the process listens on is taken for it.
-    inspectors.merge(sockets_.listening_ports([&own](std::uint64_t inode) { return own.contains(inode); }));
-  }
-  inspectors.erase(server_.port);
-  debugger_connected_ = false;
-  sockets_.walk(false, TcpSockets::Which::kConnections, [&](const TcpSocket& socket) {
-    if (inspectors.contains(socket.local.port) && own.contains(socket.inode)) debugger_connected_ = true;
+bool HangObserver::look_at_workers(const HangDepth& depth, HangObservation& seen) {
+  std::erase_if(workers_, [&](auto& worker) {
+    WorkerView view;
+    view.id = worker->id();
+    if (!worker->look(view.main)) return true;
+    if (depth.process || depth.threads || depth.debugger)
+      view.process = worker->look_closely(depth, sockets_, seen.at);
+    seen.workers.push_back(std::move(view));
+    return false;
   });
-  return debugger_connected_;
+  if (seen.workers.empty()) return false;
+  seen.main = seen.workers.front().main;
+  seen.process = seen.workers.front().process;
+  return true;
 }
 
 void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& seen) {
   const auto began = read_kernel_clock(CLOCK_THREAD_CPUTIME_ID);
-  const auto own = depth.outgoing ? process_.socket_inodes() : std::set<std::uint64_t>{};
+  std::set<std::uint64_t> own;
+  if (depth.outgoing) {
+    for (const auto& worker : workers_) own.merge(worker->socket_inodes());
+  }
   const auto owned = [&own](std::uint64_t inode) { return own.contains(inode); };
   auto agents = depth.own_requests ? agent_.socket_inodes() : std::set<std::uint64_t>{};
   waits_.begin_look(seen.at, depth.outgoing ? sockets_.listening_ports(owned) : std::set<std::uint16_t>{},
@@ -95,6 +104,17 @@ void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& see
   if (depth.outgoing) sockets_.walk(!listener_ipv6_, TcpSockets::Which::kConnections, visit);
   seen.requests = waits_.finish_look(depth.outgoing);
   seen.requests->cost = read_kernel_clock(CLOCK_THREAD_CPUTIME_ID) - began;
+}
+
+/// Each worker's own connections.
+void HangObserver::share_out(HangObservation& seen) const {
+  for (auto& worker : seen.workers) worker.requests.emplace();
+  for (const auto& served : waits_.served()) {
+    const auto owner = group_.owner_of(served.inode);
+    for (auto& worker : seen.workers) {
+      if (owner == worker.id) served.add_to(*worker.requests);
+    }
+  }
 }
 
 }  // namespace codex

@@ -1,27 +1,31 @@
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
-#include "agent/os/proc_files.h"
+#include "agent/os/process_stat.h"
 #include "agent/sockets/tcp_sockets.h"
 #include "probes/hang/accept_probe.h"
 #include "probes/hang/hang_depth.h"
+#include "probes/hang/process_observer.h"
 #include "probes/hang/request_waits.h"
-#include "probes/process/process_facts.h"
-#include "probes/process/thread_files.h"
+#include "probes/hang/serving_group.h"
 
 namespace codex {
 
-/// Looks at one serving process from outside: no signal, no ptrace, nothing in the process. All of its
-/// descriptors belong to that process; when it ends, so does the view. Loop thread.
+/// Looks from outside at the port of a backend and at the processes that serve it. Loop thread.
 class HangObserver {
  public:
   /// `server`: who listens on `port` of `network`, at `address` as the kernel tells it ("::", "127.0.0.1").
-  /// Throws std::system_error if the kernel cannot be asked for sockets, or for want of descriptors.
+  /// Who else serves there is found among `members`. Throws std::system_error if the kernel cannot be asked
+  /// for sockets, or for want of descriptors.
   HangObserver(const ProcessId& server, const std::string& address, std::uint16_t port,
-               std::set<std::uint16_t> database_ports, NetworkNamespace network = {});
+               std::set<std::uint16_t> database_ports, std::function<std::vector<ProcStat>()> members,
+               NetworkNamespace network = {});
 
   HangObservation look(const HangDepth& depth, TimePoint now);
 
@@ -29,22 +33,21 @@ class HangObserver {
   [[nodiscard]] const SocketAddress& server() const { return server_; }
 
  private:
-  void look_at_process(const HangDepth& depth, HangObservation& seen);
+  void follow_group(TimePoint now);
+  bool look_at_workers(const HangDepth& depth, HangObservation& seen);
   void look_at_requests(const HangDepth& depth, HangObservation& seen);
-  bool debugger_connected(TimePoint now);
+  void share_out(HangObservation& seen) const;
 
-  ProcessDirectory process_;
-  ThreadFiles main_;
   TcpSockets sockets_;
   SocketAddress server_;
   bool listener_ipv6_;
-  bool gone_ = false;
+  std::uint16_t port_;
   AcceptProbe accept_probe_;
-  ProcessFacts facts_;
   RequestWaits waits_;
   ProcessDirectory agent_;  ///< our own
-  std::optional<TimePoint> looked_for_debugger_;
-  bool debugger_connected_ = false;
+  ServingGroup group_;
+  std::optional<TimePoint> looked_for_group_;
+  std::vector<std::unique_ptr<ProcessObserver>> workers_;  ///< at least one, until all have ended
 };
 
 }  // namespace codex

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "agent/os/clock.h"
+#include "agent/os/process_id.h"
 #include "probes/hang/hang_class.h"
 
 namespace codex {
@@ -29,6 +30,15 @@ struct HangVerdict {
 };
 
 std::string_view to_string(HangVerdict::State state);  ///< "healthy" "suspect" "confirmed"
+
+/// One of several processes that serve a port makes no progress.
+struct StuckWorker {
+  ProcessId id;
+  HangClass hang{};
+  std::string why;
+  TimePoint since{};
+  Duration clock{0};
+};
 
 /// Which observations speak for a hang at the moment, each on its own.
 struct HangSignals {

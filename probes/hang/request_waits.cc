@@ -53,6 +53,8 @@ void RequestWaits::begin_look(TimePoint now, std::set<std::uint16_t> served_port
   agents_ports_.clear();
   ours_now_.clear();
   servers_.clear();
+  served_.clear();
+  accepted_inodes_.clear();
   view_ = RequestView{};
   waiting_now_.clear();
   accepted_now_.clear();
@@ -82,27 +84,36 @@ void RequestWaits::see_queued(const TcpSocket& socket) {
   if (asks(socket)) note_waiting(view_.queued, socket.since_received);
 }
 
+void RequestWaits::Served::add_to(RequestView& view) const {
+  ++view.server.connections;
+  view.taken = view.taken || taken;
+  if (last_answer) note_answer(view.server.last_answer, *last_answer);
+  if (waits) note_waiting(view.server, age);
+}
+
 void RequestWaits::see_server(const TcpSocket& socket) {
-  auto& server = view_.server;
-  ++server.connections;
+  Served served{.inode = socket.inode};
   const auto known = accepted_.find(socket.cookie);
   const bool is_new = known == accepted_.end();
   const TimePoint accepted_after = is_new ? looked_at_.value_or(TimePoint{}) : known->second.after;
   const auto read_so_far =
       socket.bytes_received - std::min<std::uint64_t>(socket.bytes_received, socket.unread);
   accepted_now_[socket.cookie] = {accepted_after, read_so_far};
-  if (is_new ? looked_at_.has_value() : read_so_far > known->second.read_so_far) view_.taken = true;
-  if (socket.bytes_sent > 0) note_answer(server.last_answer, socket.since_sent);
+  served.taken = is_new ? looked_at_.has_value() : read_so_far > known->second.read_so_far;
+  if (socket.bytes_sent > 0) served.last_answer = socket.since_sent;
   const bool waits = asks(socket) && (socket.bytes_sent == 0 || socket.since_received < socket.since_sent);
   if (waits) {
     const auto age = std::min(socket.since_received, now_ - accepted_after);
-    note_waiting(server, age);
+    served.waits = true;
+    served.age = age;
     waiting_now_[socket.cookie] = age;
   } else if (socket.bytes_sent > 0) {
     const auto before = waiting_.find(socket.cookie);
     const auto answered = before == waiting_.end() ? Duration{0} : before->second;
     view_.answered_after = std::max(view_.answered_after.value_or(Duration{0}), answered);
   }
+  served.add_to(view_);
+  served_.push_back(served);
 }
 
 void RequestWaits::see_outgoing(const TcpSocket& socket) {
@@ -138,6 +149,7 @@ void RequestWaits::see_outgoing(const TcpSocket& socket) {
 
 RequestView RequestWaits::finish_look(bool outgoing) {
   for (const auto& socket : servers_) {
+    if (socket.inode != 0) accepted_inodes_.insert(socket.inode);
     if (is_agents(socket)) {
       ours_now_.insert(socket.cookie);
     } else {

@@ -28,6 +28,18 @@ class RequestWaits {
   /// `outgoing`: the walk covered the outgoing connections, too.
   RequestView finish_look(bool outgoing);
 
+  /// Of the newest look: the connections that a process has, and who waits there.
+  struct Served {
+    std::uint64_t inode = 0;
+    bool waits = false, taken = false;
+    Duration age{0};                        ///< of the request that waits
+    std::optional<Duration> last_answer{};  ///< since
+    void add_to(RequestView& view) const;
+  };
+  [[nodiscard]] const std::vector<Served>& served() const { return served_; }
+  /// Inodes of all accepted connections, ours among them.
+  [[nodiscard]] const std::set<std::uint64_t>& accepted() const { return accepted_inodes_; }
+
   /// Ports that databases commonly listen on.
   static std::set<std::uint16_t> usual_database_ports();
 
@@ -44,6 +56,8 @@ class RequestWaits {
   std::set<std::uint64_t> ours_, ours_now_;  ///< cookies of the server's ends of our connections
   std::vector<TcpSocket> servers_;           ///< the server's ends, until both ends have been seen
   RequestView view_;
+  std::vector<Served> served_;
+  std::set<std::uint64_t> accepted_inodes_;
   TimePoint now_{};
   /// A connection of the server's. What a request waits before it is accepted is the event loop's matter, not
   /// a handler's.

@@ -73,6 +73,7 @@ bool StuckRequests::urgent(TimePoint now) const {
 void StuckRequests::reset() {
   clear();
   anybody_waits_ = somebody_waits_ = false;
+  taken_at_.reset();
   noticed_.reset();
 }
 
@@ -94,6 +95,7 @@ void StuckRequests::observe(const HangObservation& seen) {
   if (!seen.requests) return;
   learn(*seen.requests);
   const auto& server = seen.requests->server;
+  if (seen.requests->taken) taken_at_ = seen.at;
   const auto waits = unanswered(seen);
   anybody_waits_ = waits.all() > 0;
   somebody_waits_ = waits.oldest >= kNoticeable;
@@ -111,9 +113,11 @@ void StuckRequests::observe(const HangObservation& seen) {
   votes_.add(suspicion->hang, suspicion->why);
 }
 
-StuckRequests::Unanswered StuckRequests::unanswered(const HangObservation& seen) {
+StuckRequests::Unanswered StuckRequests::unanswered(const HangObservation& seen) const {
   const auto& [server, queued] = std::tie(seen.requests->server, seen.requests->queued);
-  Unanswered waits{server.waiting + queued.waiting, 0, std::max(server.oldest, queued.oldest)};
+  // However long a queue is: it moves while anybody is taken from it.
+  const auto unmoved = taken_at_ ? std::min(queued.oldest, seen.at - *taken_at_) : queued.oldest;
+  Unanswered waits{server.waiting + queued.waiting, 0, std::max(server.oldest, unmoved)};
   for (const auto& probe : {seen.http.unanswered_for, seen.http.in_flight_for}) {
     if (!probe || *probe < kNoticeable) continue;
     ++waits.probes;

@@ -54,7 +54,7 @@ class StuckRequests {
     Duration oldest{0};
     [[nodiscard]] int all() const { return clients + probes; }
   };
-  [[nodiscard]] static Unanswered unanswered(const HangObservation& seen);
+  [[nodiscard]] Unanswered unanswered(const HangObservation& seen) const;
   [[nodiscard]] std::optional<Suspicion> judge(const HangObservation& seen) const;
   [[nodiscard]] std::optional<Suspicion> outside_cause(const HangObservation& seen,
                                                        const Unanswered& waits) const;
@@ -65,6 +65,7 @@ class StuckRequests {
   int usual_database_waits_ = 0, usual_upstream_waits_ = 0;  ///< that no request waits for: subscriptions
   bool anybody_waits_ = false, somebody_waits_ = false, agreed_ = false;
   Duration clock_{0};
+  std::optional<TimePoint> taken_at_;  ///< anybody accepted or read anything
   std::optional<TimePoint> since_, noticed_;
   VoteWindow votes_{12};
 };

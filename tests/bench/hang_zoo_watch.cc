@@ -103,6 +103,7 @@ class Zoo {
           say(("act " + std::string(to_string(decision.action))).c_str(), verdict);
         },
         [this](const HangVerdict& last, Duration) { say("over", last); },
+        {},
         [this](const HangObservation& seen, const HangVerdict&) {
           ++looks_;
           if (record_.is_open()) record_ << write_observation(seen) << "\n";
@@ -142,7 +143,7 @@ class Zoo {
     watch_.probe_began(HangWatch::Asked::kHttp);
     probe_->start(loop_.now() + kProbePeriod, [this](const ProbeResult& result) {
       asking_ = false;
-      watch_.probe_ended(HangWatch::Asked::kHttp, result.outcome);
+      watch_.probe_ended(HangWatch::Asked::kHttp, result.outcome, result.reason);
     });
   }
 

@@ -100,6 +100,7 @@ class HangResponseFixture : public ::testing::Test {
                               },
                           .capturing = [this] { return capturing_; },
                           .continue_server = [this] { ++continued_; },
+                          .signal_worker = {},
                           .ask_http = {},
                           .changed = [this] { ++changed_; },
                           .forgive = [this] { ++forgiven_; },

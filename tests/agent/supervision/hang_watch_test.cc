@@ -115,6 +115,7 @@ class Watched : public LoopFixture {
                     },
                     [this](const HangVerdict&, const HangPolicy::Decision& decision) { acted_ = decision; },
                     [this](const HangVerdict&, Duration) { told_.push_back("over"); },
+                    {},
                     [this](const HangObservation& seen, const HangVerdict&) {
                       ++looks_;
                       asked_ += seen.accept_probe.state != AcceptProbeView::State::kIdle;
