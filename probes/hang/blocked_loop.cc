@@ -43,7 +43,7 @@ void BlockedLoop::reset(bool keep_learned) {
   finding_ = HangFinding{};
   if (keep_learned) return;
   place_.forget();
-  node_ = false;
+  node_ = single_ = false;
 }
 
 void BlockedLoop::clear() {
@@ -86,16 +86,21 @@ HangFinding BlockedLoop::judge() const {
   return finding;
 }
 
+bool BlockedLoop::at_rest() const {
+  return place_.at_rest() || (single_ && !node_ && !place_.learned() && place_.in_some_loop());
+}
+
 void BlockedLoop::look(const HangObservation& seen, Duration elapsed) {
   using Probe = AcceptProbeView::State;
   place_.observe(seen);
   if (seen.process) node_ = seen.process->heap_limit_bytes > 0;
+  if (seen.process) single_ = seen.process->threads == 1;
   const auto& main = seen.main;
   const bool reads = before_ && main.read_calls != before_->read_calls;
   const bool writes = before_ && main.write_calls != before_->write_calls;
   const std::uint64_t cpu = before_ ? main.cpu_nanos - std::min(main.cpu_nanos, before_->cpu_nanos) : 0;
   before_ = main;
-  const bool idle = place_.at_rest();
+  const bool idle = at_rest();
   doubtful_looks_ = is_known() && !idle && !reads && !writes ? doubtful_looks_ + 1 : 0;
 
   const bool accepted = seen.accept_probe.state == Probe::kAccepted;
@@ -167,7 +172,7 @@ void BlockedLoop::vote(const HangObservation& seen) {
       return votes_.add(HangClass::kStarved, "runnable, but gets " + percent(longer) + " of a CPU");
     return votes_.add(HangClass::kSpin, "uses " + percent(ratio) + " of a CPU and returns to no event loop");
   }
-  if (place_.at_rest()) return votes_.add(HangClass::kHandler, "its event loop is idle, but does not accept");
+  if (at_rest()) return votes_.add(HangClass::kHandler, "its event loop is idle, but does not accept");
   const bool pipe = main.waits_in == WaitKind::kRead && main.wchan.find("pipe") != std::string::npos;
   const bool nested = main.waits_in == WaitKind::kEpoll || main.waits_in == WaitKind::kPoll || pipe;
   if (main.waits_in == WaitKind::kChild || (nested && process.children > 0))

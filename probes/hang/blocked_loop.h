@@ -13,7 +13,8 @@
 namespace codex {
 
 /// Judges whether the serving thread still turns its event loop. Pure. It has nothing to say of a process
-/// whose loop was not learned (RestingPlace), but that it is stopped; of Node a loop is known beforehand.
+/// whose loop was not learned (RestingPlace), but that it is stopped. Of Node a loop is known beforehand; and
+/// a program with a single thread does nothing else while that waits elsewhere.
 ///
 /// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
 /// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
@@ -44,9 +45,10 @@ class BlockedLoop {
   /// Away from its resting place for some looks without any read or write: only a connection can tell.
   [[nodiscard]] bool in_doubt() const { return doubtful_looks_ >= kDoubtfulLooks; }
   /// It may be judged by what its thread does.
-  [[nodiscard]] bool is_known() const { return place_.learned() || node_; }
+  [[nodiscard]] bool is_known() const { return place_.learned() || node_ || single_; }
 
  private:
+  [[nodiscard]] bool at_rest() const;
   void look(const HangObservation& seen, Duration elapsed);
   [[nodiscard]] HangFinding judge() const;
   void clear();
@@ -56,7 +58,7 @@ class BlockedLoop {
 
   static constexpr int kDoubtfulLooks = 3;
   RestingPlace place_;
-  bool node_ = false;
+  bool node_ = false, single_ = false;
   std::optional<ThreadView> before_;
   std::uint32_t queue_before_ = 0;
   bool asked_ = false;  ///< the connections have been looked at in this block

@@ -42,7 +42,7 @@ void HangCourse::count(const HangFinding& finding, Duration elapsed) {
     verdict_.clock = std::max(verdict_.clock + elapsed, finding.clock);
     return;
   }
-  if (finding.since != block_since_) before_block_ = verdict_.clock;
+  if (finding.since != block_since_) before_block_ = verdict_.clock - std::min(verdict_.clock, finding.clock);
   block_since_ = finding.since;
   verdict_.clock = std::max(verdict_.clock, before_block_ + finding.clock);
 }

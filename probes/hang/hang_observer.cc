@@ -12,7 +12,9 @@ namespace codex {
 
 namespace {
 
+/// A group that has just changed changes again: a master starts its workers, or replaces one.
 constexpr Duration kGroupPeriod = std::chrono::seconds(10), kGroupInDoubt = std::chrono::seconds(1);
+constexpr Duration kGroupSettles = std::chrono::seconds(10);
 constexpr std::size_t kMostWorkers = 256;
 
 /// Where to knock at a listener that is bound to `address`.
@@ -42,8 +44,10 @@ HangObserver::HangObserver(const ProcessId& server, const std::string& address, 
 
 /// Whoever serves already stays watched as it is; what was learned of it is its own.
 void HangObserver::follow_group(TimePoint now) {
+  const auto before = group_.workers();
   looked_for_group_ = now;
   group_.look(sockets_, waits_.accepted());
+  if (group_.workers() != before) group_changed_ = now;
   auto serving = group_.workers();
   if (serving.empty()) return;  // In the midst of a change: those who are watched tell.
   if (serving.size() > kMostWorkers) serving.resize(kMostWorkers);
@@ -60,6 +64,7 @@ void HangObserver::follow_group(TimePoint now) {
 HangObservation HangObserver::look(const HangDepth& depth, TimePoint now) {
   HangObservation seen;
   seen.at = now;
+  const auto watched = workers_.size();
   seen.observable = look_at_workers(depth, seen);
   if (!seen.observable) return seen;
   if (const auto queue = sockets_.accept_queue(server_)) seen.accept_queue = queue->waiting;
@@ -67,8 +72,10 @@ HangObservation HangObserver::look(const HangDepth& depth, TimePoint now) {
   if (depth.accept && seen.listening) accept_probe_.begin(server_, now);
   seen.accept_probe = accept_probe_.look(now);
   if (depth.requests) look_at_requests(depth, seen);
-  const Duration period = depth.group ? kGroupInDoubt : kGroupPeriod;
-  if (!looked_for_group_ || now - *looked_for_group_ >= period) follow_group(now);
+  const bool lost_one = watched > workers_.size();
+  const bool soon = depth.group || now - group_changed_ < kGroupSettles;
+  const Duration period = soon ? kGroupInDoubt : kGroupPeriod;
+  if (lost_one || !looked_for_group_ || now - *looked_for_group_ >= period) follow_group(now);
   if (seen.requests) share_out(seen);
   return seen;
 }

@@ -47,6 +47,7 @@ class HangObserver {
   ProcessDirectory agent_;  ///< our own
   ServingGroup group_;
   std::optional<TimePoint> looked_for_group_;
+  TimePoint group_changed_{};
   std::vector<std::unique_ptr<ProcessObserver>> workers_;  ///< at least one, until all have ended
 };
 

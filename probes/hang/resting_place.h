@@ -19,6 +19,8 @@ class RestingPlace {
   void forget() { *this = RestingPlace{}; }
 
   [[nodiscard]] bool learned() const { return place_.has_value(); }
+  /// Asleep in the newest look, in some wait of the kind.
+  [[nodiscard]] bool in_some_loop() const { return before_.has_value(); }
   /// Asleep there in the newest look.
   [[nodiscard]] bool at_rest() const { return at_rest_; }
 

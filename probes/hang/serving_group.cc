@@ -15,6 +15,12 @@ std::string command_of(pid_t pid) {
   return read_proc_file(AT_FDCWD, ("/proc/" + std::to_string(pid) + "/cmdline").c_str()).value_or("");
 }
 
+/// Of Node's cluster module: such a process serves, also before it was seen to (lib/internal/cluster).
+bool is_cluster_worker(pid_t pid) {
+  const auto environment = read_proc_file(AT_FDCWD, ("/proc/" + std::to_string(pid) + "/environ").c_str());
+  return environment && find_in_environ(*environment, "NODE_UNIQUE_ID");
+}
+
 }  // namespace
 
 std::vector<ProcessId> workers_of(const std::vector<PortProcess>& tree) {
@@ -69,7 +75,7 @@ void ServingGroup::look(TcpSockets& sockets, const std::set<std::uint64_t>& acce
       process.serves = true;
       owners_.emplace(inode, process.id);
     }
-    process.serves = process.serves || seen_serving_.contains(process.id);
+    process.serves = process.serves || seen_serving_.contains(process.id) || is_cluster_worker(member.pid);
     if (process.serves) serving.insert(process.id);
     tree.push_back(std::move(process));
   }

@@ -17,8 +17,8 @@ namespace codex {
 /// kTold. When all of them are stuck, the backend is.
 class WorkerLoops {
  public:
-  static constexpr Duration kTold = std::chrono::seconds(3);
-  static constexpr Duration kAllStuck = std::chrono::seconds(3);
+  static constexpr Duration kTold = std::chrono::milliseconds(2500);
+  static constexpr Duration kAllStuck = std::chrono::milliseconds(1500);
 
   void observe(const HangObservation& seen, Duration elapsed);
   /// The host slept: nothing is known, but what was learned of each process.

@@ -48,7 +48,8 @@ void split(std::string_view text, char separator, Visit&& visit) {
   }
 }
 
-std::uint64_t kib_behind(std::string_view text, std::string_view key) {
+/// Of a line of /proc/PID/status.
+std::uint64_t number_behind_key(std::string_view text, std::string_view key) {
   const auto at = text.find(key);
   if (at == std::string_view::npos) return 0;
   text.remove_prefix(at + key.size());
@@ -99,9 +100,10 @@ ProcessFacts::ProcessFacts(pid_t pid) : pid_(pid) {
 
 void ProcessFacts::look(ProcessDirectory& process, ProcessView& view) {
   if (const auto status = process.read("status")) {
-    const auto tracer = static_cast<pid_t>(kib_behind(*status, "TracerPid:"));
+    const auto tracer = static_cast<pid_t>(number_behind_key(*status, "TracerPid:"));
     view.tracer = tracer == ::getpid() ? 0 : tracer;
-    view.resident_bytes = kib_behind(*status, "VmRSS:") * 1024;
+    view.threads = static_cast<int>(number_behind_key(*status, "Threads:"));
+    view.resident_bytes = number_behind_key(*status, "VmRSS:") * 1024;
   }
   if (const auto children = process.read(("task/" + std::to_string(pid_) + "/children").c_str()))
     view.children = static_cast<int>(std::count(children->begin(), children->end(), ' '));

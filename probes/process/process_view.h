@@ -12,6 +12,7 @@ struct ProcessView {
   pid_t tracer = 0;                 ///< who traces it (ptrace(2)), ourselves left out
   bool debugger_connected = false;  ///< a client is connected to its inspector port
   int children = 0;
+  int threads = 0;  ///< 0: not known
   std::uint64_t open_fds = 0, fd_limit = 0;                ///< limit 0: none
   std::uint64_t resident_bytes = 0, heap_limit_bytes = 0;  ///< limit 0: no V8 heap
   bool threads_known = false;                              ///< the following were looked at

@@ -154,7 +154,9 @@ TEST(HangCourse, TheLoopsClockIsTheHangsAndANewBlockGoesOnFromThere) {
   EXPECT_EQ(loop(0, kBegin - seconds(1), milliseconds(800)), milliseconds(800));
   EXPECT_EQ(loop(1, kBegin - seconds(1), milliseconds(850)), milliseconds(850)) << "of 500 it got 50";
   EXPECT_EQ(loop(2, kBegin - seconds(1), milliseconds(400)), milliseconds(850)) << "never back";
-  EXPECT_EQ(loop(3, kBegin + kStep, milliseconds(100)), milliseconds(950));
+  EXPECT_EQ(loop(3, kBegin + kStep, milliseconds(100)), milliseconds(850))
+      << "what has passed is not added twice";
+  EXPECT_EQ(loop(4, kBegin + kStep, milliseconds(300)), milliseconds(1050));
 }
 
 TEST(HangCourse, AStartThatStoodStillIsOneUntilItIsForgotten) {
