@@ -90,8 +90,9 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                          return port != nullptr ? port->holder_of(listener) : ListenerHolder{};
                        }},
           {[this](std::size_t index) {
-             const auto asked = HangWatch::asked_of(prober_.trackers()[index].spec());
-             if (asked) hangs_.watch().probe_began(*asked);
+             const auto& spec = prober_.trackers()[index].spec();
+             const auto asked = HangWatch::asked_of(spec);
+             if (asked) hangs_.watch().probe_began(*asked, spec.url.reveal().starts_with("https:"));
            },
            [this](std::size_t index) { probe_answered(index); }}),
       startup_(context_.config, prober_.trackers(), services.schedule, tree_,

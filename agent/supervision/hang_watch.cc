@@ -89,8 +89,10 @@ std::optional<HangWatch::Asked> HangWatch::asked_of(const ProbeSpec& spec) {
   return std::nullopt;
 }
 
-void HangWatch::probe_began(Asked asked) {
-  (asked == Asked::kHttp ? http_ : database_).began = loop_.now();
+void HangWatch::probe_began(Asked asked, bool encrypted) {
+  auto& probing = asked == Asked::kHttp ? http_ : database_;
+  probing.began = loop_.now();
+  probing.encrypted = encrypted;
 }
 
 void HangWatch::probe_ended(Asked asked, Outcome outcome, Reason reason) {
@@ -109,6 +111,7 @@ ProbeFact HangWatch::fact(const Probing& probing, TimePoint now) {
   ProbeFact fact;
   fact.known = probing.known || probing.began;
   fact.failures = probing.failures;
+  fact.encrypted = probing.encrypted;
   if (probing.began) fact.in_flight_for = now - *probing.began;
   if (probing.unanswered_since) fact.unanswered_for = now - *probing.unanswered_since;
   if (probing.success_began) fact.success_began = now - *probing.success_began;
@@ -166,12 +169,10 @@ void HangWatch::look() {
 }
 
 void HangWatch::tell_workers(const HangObservation& seen) {
-  const bool several = seen.workers.size() > 1;
+  const bool several = seen.serving.size() > 1;
   if (!events_.workers || (!several && !std::exchange(told_workers_, several))) return;
   told_workers_ = several;
-  std::vector<ProcessId> serving;
-  for (const auto& worker : seen.workers) serving.push_back(worker.id);
-  events_.workers(serving, detector_.stuck_workers());
+  events_.workers(seen.serving, detector_.stuck_workers());
 }
 
 void HangWatch::tell(const HangVerdict& verdict, TimePoint now) {

@@ -64,7 +64,7 @@ class HangWatch {
   enum class Asked { kHttp, kDatabase };
   /// What a probe asks, as far as it says something of hangs.
   static std::optional<Asked> asked_of(const ProbeSpec& spec);
-  void probe_began(Asked asked);
+  void probe_began(Asked asked, bool encrypted = false);
   void probe_ended(Asked asked, Outcome outcome, Reason reason);
 
   [[nodiscard]] const HangVerdict& verdict() const { return detector_.verdict(); }
@@ -91,7 +91,7 @@ class HangWatch {
   struct Probing {
     std::optional<TimePoint> began, success_began, unanswered_since;
     int failures = 0;
-    bool known = false;
+    bool known = false, encrypted = false;
   };
   void look();
   HangObservation observe(TimePoint now);

@@ -59,6 +59,7 @@ struct ProbeFact {
   /// Since the first attempt began that ran into its time limit, if none was answered since: a request that
   /// still waits, as far as the server is concerned.
   std::optional<Duration> unanswered_for;
+  bool encrypted = false;  ///< the server says something to everybody: a handshake is no answer
 };
 
 /// While nobody listens yet: whether the tree does anything.
@@ -90,6 +91,7 @@ struct HangObservation {
   bool shared_listener = false;     ///< of one worker among several: others accept from the queue, too
   bool has_work = false;            ///< of such a worker: it took a request and has not answered it
   std::vector<WorkerView> workers;  ///< who serves; may be empty where there is one
+  std::vector<ProcessId> serving;   ///< who will be looked at next time
   ThreadView main;                  ///< of the first worker, as process
   AcceptProbeView accept_probe;
   std::optional<ProcessView> process;

@@ -15,6 +15,7 @@ namespace {
 /// A group that has just changed changes again: a master starts its workers, or replaces one.
 constexpr Duration kGroupPeriod = std::chrono::seconds(10), kGroupInDoubt = std::chrono::seconds(1);
 constexpr Duration kGroupSettles = std::chrono::seconds(10);
+constexpr Duration kGroupIsNew = std::chrono::seconds(2), kGroupNewPeriod = std::chrono::milliseconds(90);
 constexpr std::size_t kMostWorkers = 256;
 
 /// Where to knock at a listener that is bound to `address`.
@@ -61,6 +62,12 @@ void HangObserver::follow_group(TimePoint now) {
   workers_ = std::move(workers);
 }
 
+Duration HangObserver::group_period(const HangDepth& depth, TimePoint now) const {
+  const Duration stable = now - group_changed_;
+  if (stable < kGroupIsNew) return kGroupNewPeriod;
+  return depth.group || stable < kGroupSettles ? kGroupInDoubt : kGroupPeriod;
+}
+
 HangObservation HangObserver::look(const HangDepth& depth, TimePoint now) {
   HangObservation seen;
   seen.at = now;
@@ -73,9 +80,9 @@ HangObservation HangObserver::look(const HangDepth& depth, TimePoint now) {
   seen.accept_probe = accept_probe_.look(now);
   if (depth.requests) look_at_requests(depth, seen);
   const bool lost_one = watched > workers_.size();
-  const bool soon = depth.group || now - group_changed_ < kGroupSettles;
-  const Duration period = soon ? kGroupInDoubt : kGroupPeriod;
-  if (lost_one || !looked_for_group_ || now - *looked_for_group_ >= period) follow_group(now);
+  if (lost_one || !looked_for_group_ || now - *looked_for_group_ >= group_period(depth, now))
+    follow_group(now);
+  for (const auto& worker : workers_) seen.serving.push_back(worker->id());
   if (seen.requests) share_out(seen);
   return seen;
 }

@@ -34,6 +34,7 @@ class HangObserver {
 
  private:
   void follow_group(TimePoint now);
+  [[nodiscard]] Duration group_period(const HangDepth& depth, TimePoint now) const;
   bool look_at_workers(const HangDepth& depth, HangObservation& seen);
   void look_at_requests(const HangDepth& depth, HangObservation& seen);
   void share_out(HangObservation& seen) const;

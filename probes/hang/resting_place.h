@@ -10,8 +10,8 @@ namespace codex {
 /// Where a process's main thread rests when there is nothing to do, if that is an event loop: epoll, poll,
 /// select or accept with the same first argument. Learned from looks, never assumed; pure.
 ///
-/// A thread that rests in a lock, in a sleep or for a child serves nothing itself (Java, Go, the threads of
-/// Puma, Django's reloader): it teaches nothing, and nothing can be told from it.
+/// A thread that rests in a lock, in a sleep or for a child serves nothing itself (Java, the threads of Puma,
+/// Django's reloader), nor does one that slept while its process answered (Go): nothing can be told from it.
 class RestingPlace {
  public:
   /// Call with every look at the process.
@@ -38,6 +38,9 @@ class RestingPlace {
   std::uint64_t cpu_before_ = 0;
   bool returned_ = false;  ///< it ran meanwhile, and came back
   bool served_ = false;    ///< it has accepted or answered since it was last seen asleep
+  bool has_served_ = false;
+  bool others_serve_ = false;  ///< an answer came while it slept
+  bool asked_before_ = false;  ///< a probe was under way in the look before
   bool has_children_ = true;
   std::optional<Duration> success_before_;
   bool at_rest_ = false;

@@ -19,12 +19,15 @@ HangObservation share_of(const WorkerView& worker, const HangObservation& seen, 
   share.main = worker.main;
   share.process = worker.process;
   share.requests = worker.requests;
+  share.http = seen.http;
   return share;
 }
 
 /// As sure as a finding may be that has lasted for less than `least`.
 HangFinding tempered(HangFinding finding, Duration least) {
   const bool certain = finding.hang == HangClass::kStopped;
+  // Of a thread that runs, the clock shows the CPU time that it got.
+  if (finding.hang == HangClass::kSpin || finding.hang == HangClass::kGc) least = least * 3 / 5;
   if (finding.state == State::kConfirmed && finding.clock < least && !certain)
     finding.state = State::kSuspect;
   return finding;

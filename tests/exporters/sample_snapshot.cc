@@ -94,6 +94,7 @@ BackendSnapshot backend() {
   backend.last_exit = LastExit{"signal", 137, "SIGKILL", at(-5000), "oom_kill"};
   backend.exit_causes = {{"oom_kill", 1}};
   backend.hangs = {{"db_wait", 0}, {"spin", 2}};
+  backend.workers = {3, {}, {{"db_wait", 0}, {"spin", 1}}};
   backend.hang_duration.observe(7.5);
   backend.hang_detection_delay.observe(0.8);
   backend.overloaded = true;

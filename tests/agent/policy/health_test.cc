@@ -234,6 +234,33 @@ TEST(JudgeHealth, TheStrongestThatIsKnownNamesTheCause) {
   }
 }
 
+TEST(JudgeHealth, SomeOfSeveralWorkersDegradeAndHoldNoRestart) {
+  const std::string one = "1 of 3 workers: spin, pid 12";
+  for (const auto seen : {Seen::kWell, Seen::kDatabaseFails, Seen::kLivenessFails}) {
+    const auto probes = probes_that(seen);
+    HealthFacts facts{probes};
+    facts.stuck_workers = one;
+    const auto verdict = judge_health(facts);
+    EXPECT_EQ(verdict.health, Health::kDegraded);
+    EXPECT_EQ(verdict.restart, seen == Seen::kLivenessFails);
+    EXPECT_EQ(verdict.reason == one, seen != Seen::kLivenessFails);
+    facts.hang = kSpins;
+    EXPECT_EQ(judge_health(facts).reason, "hang: spin") << "all of them are worse";
+  }
+}
+
+TEST(JudgeHealth, LivenessHasItsTurnWhateverHangsButForAReasonThatExcusesIt) {
+  const auto probes = probes_that(Seen::kLivenessFails);
+  const auto restarts = [&probes](const ConfirmedHang& hang) {
+    HealthFacts facts{probes};
+    facts.hang = hang;
+    return judge_health(facts).restart;
+  };
+  EXPECT_TRUE(restarts({"sync_child", "waits for a child", false}));
+  EXPECT_TRUE(restarts({"upstream", "waits for 10.0.0.1:80", true, false})) << "helpless is no excuse";
+  EXPECT_FALSE(restarts({"paused", "a debugger holds it", true, true}));
+}
+
 TEST(ProbeTracker, FailuresByReasonNeverExceedAttempts) {
   Probes probes;
   probes.http(Outcome::kFailure, 4).http(Outcome::kSuccess, 3).http(Outcome::kUnknown, 2);

@@ -59,6 +59,7 @@ TEST(StatusDocument, HasTheAgreedKeys) {
                                     "memory_limit_bytes",
                                     "hang",
                                     "last_hang",
+                                    "workers",
                                     "output",
                                     "log_file"}));
   EXPECT_EQ(keys_of(backend["restarts"]), (Keys{"total", "by_reason"}));

@@ -156,7 +156,7 @@ TEST_F(Workers, ASleepOfTheHostStartsAnew) {
   looks.go(50, [this](HangObservation&) { spins(workers()[1]); });
   looks.go(1, [](HangObservation& seen) { seen.resumed = true; });
   looks.current().resumed = false;
-  EXPECT_FALSE(told_after([this](HangObservation&) { spins(workers()[1]); }, seconds(2)));
+  EXPECT_FALSE(told_after([this](HangObservation&) { spins(workers()[1]); }, seconds(1)));
 }
 
 }  // namespace
