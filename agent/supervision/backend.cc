@@ -91,7 +91,7 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                        }},
           {[this](std::size_t index) {
              const auto& spec = prober_.trackers()[index].spec();
-             const auto asked = HangWatch::asked_of(spec);
+             const auto asked = HangWatch::asked_of(spec, context_.config.port);
              if (asked) hangs_.watch().probe_began(*asked, spec.url.reveal().starts_with("https:"));
            },
            [this](std::size_t index) { probe_answered(index); }}),

@@ -27,6 +27,18 @@ std::uint64_t io_calls_of(pid_t pid) {
   return view.read_calls + view.write_calls;
 }
 
+/// Its URL, though written out, leads to the backend's own port on this host.
+bool is_own(const ProbeSpec& spec, std::optional<std::uint16_t> port) {
+  if (!port) return false;
+  for (const auto* host : {"://127.0.0.1:", "://localhost:", "://[::1]:"}) {
+    const auto text = host + std::to_string(*port);
+    const auto at = spec.target.find(text);
+    const auto end = at + text.size();
+    if (at != std::string::npos && (end == spec.target.size() || spec.target[end] == '/')) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 HangWatch::HangWatch(EventLoop& loop, HangPolicy policy, std::function<std::vector<ProcStat>()> members,
@@ -83,8 +95,9 @@ void HangWatch::stop() {
   policy_.on_over();
 }
 
-std::optional<HangWatch::Asked> HangWatch::asked_of(const ProbeSpec& spec) {
-  if (spec.kind == ProbeKind::kHttp && spec.own_listener) return Asked::kHttp;
+std::optional<HangWatch::Asked> HangWatch::asked_of(const ProbeSpec& spec,
+                                                    std::optional<std::uint16_t> port) {
+  if (spec.kind == ProbeKind::kHttp && (spec.own_listener || is_own(spec, port))) return Asked::kHttp;
   if (spec.kind == ProbeKind::kDatabase) return Asked::kDatabase;
   return std::nullopt;
 }

@@ -62,8 +62,8 @@ class HangWatch {
 
   /// Facts from elsewhere, as they come.
   enum class Asked { kHttp, kDatabase };
-  /// What a probe asks, as far as it says something of hangs.
-  static std::optional<Asked> asked_of(const ProbeSpec& spec);
+  /// What a probe asks, as far as it says something of hangs of the backend on `port`.
+  static std::optional<Asked> asked_of(const ProbeSpec& spec, std::optional<std::uint16_t> port);
   void probe_began(Asked asked, bool encrypted = false);
   void probe_ended(Asked asked, Outcome outcome, Reason reason);
 

@@ -6,7 +6,7 @@ namespace codex {
 
 namespace {
 constexpr int kStays = 10;              // looks: half a second without anything to do
-constexpr int kStaysAfterAnAnswer = 3;  // of a program that is known to serve by now
+constexpr int kStaysAfterAnAnswer = 0;  // of a program that is known to serve by now
 }  // namespace
 
 std::optional<RestingPlace::Place> RestingPlace::asleep_in_loop(const ThreadView& main) {
