@@ -119,11 +119,11 @@ StuckRequests::Unanswered StuckRequests::unanswered(const HangObservation& seen)
   // However long a queue is: it moves while anybody is taken from it.
   const auto unmoved = taken_at_ ? std::min(queued.oldest, seen.at - *taken_at_) : queued.oldest;
   Unanswered waits{server.waiting + queued.waiting, 0, std::max(server.oldest, unmoved)};
-  for (const auto& probe : {seen.http.unanswered_for, seen.http.in_flight_for}) {
-    if (!probe || *probe < kNoticeable) continue;
-    ++waits.probes;
-    waits.oldest = std::max(waits.oldest, *probe);
-  }
+  const auto& http = seen.http;
+  if (http.unanswered_for) waits.probes = std::max(http.failures, 1);
+  const auto in_flight = http.in_flight_for.value_or(Duration{0});
+  if (http.in_flight_for && (http.unanswered_for || in_flight >= kNoticeable)) ++waits.probes;
+  if (waits.probes > 0) waits.oldest = std::max(waits.oldest, http.unanswered_for.value_or(in_flight));
   return waits;
 }
 

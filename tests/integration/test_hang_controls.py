@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from harness import lanes
-from harness.hang_controls import CONTROLS, hang_for
+from harness.hang_controls import CONTROLS
 from harness.waiting import holds_for, wait_until
 from harness.zoo import get
 from harness.zoo_cases import NODE
@@ -14,8 +14,7 @@ from harness.zoo_cases import NODE
 SECONDS = 3.5
 # Three failures in three seconds: the probe has its own opinion long before the hang ends, and keeps it for a while.
 IMPATIENT = '[backend.app.probe.http]\nperiod = "1s"\ntimeout = "500ms"\n'
-HUNG = {"sync_child": {"again": hang_for("exec", 5, pause=1)}, "report": {"again": hang_for("work", 5, pause=1)},
-        "debugger": {}}
+HUNG = {"debugger": {}}
 OVERLOADED = ["slow_handlers", "new_connections"]
 
 
@@ -64,7 +63,7 @@ HANGING = {f"{name}, probed": hung(name) for name in HUNG}
 JOBS = {**LEFT_ALONE, **PROBED, **SLOW, **HANGING}
 
 # In the first lane what takes a processor, in the second what waits. Hogs take all; they come when those are done.
-BUSY = ["slow_handlers", "new_connections", "collections", *PROBED, "report, probed"]
+BUSY = ["slow_handlers", "new_connections", "collections", *PROBED]
 HOGS = "cpu_hogs"
 LANES = [BUSY, [name for name in JOBS if name not in (*BUSY, HOGS)]]
 
