@@ -1,6 +1,7 @@
 #include "agent/supervision/hang_response.h"
 
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 #include "agent/evidence/incident_store.h"
@@ -110,6 +111,8 @@ void HangResponse::capture(const HangVerdict& verdict, EvidenceRequest::Moment m
   request.why = verdict.why;
   for (const auto& [hang, count] : watch_.votes()) request.votes.emplace_back(to_string(hang), count);
   request.since = now - wall(verdict.clock);
+  // A master that only listens has nothing to tell.
+  if (!watch_.serving().empty()) request.server = watch_.serving().front();
   request.next = next_step(verdict);
   hands_.capture(std::move(request),
                  [this, incident = incident_](const auto& answer) { captured(incident, answer); });
@@ -148,6 +151,7 @@ void HangResponse::due(const HangVerdict& verdict, const HangPolicy::Decision& d
     case HangAction::kReport:
       return;
     case HangAction::kContinue:
+      for (const ProcessId& worker : watch_.serving()) hands_.signal_worker(worker, SIGCONT);
       return hands_.continue_server();
     case HangAction::kRestart:
       restart_due_ = decision;
@@ -206,11 +210,8 @@ void HangResponse::fill(BackendSnapshot& snapshot) const {
   }
   HangSnapshot hang = *last_;
   const WallTime now = schedule_.wall_now();
-  const auto seconds = [](WallTime::duration duration) {
-    return std::chrono::duration<double>(duration).count();
-  };
-  hang.lasted_seconds = std::max(0.0, seconds(now - hang.since));
-  if (hang.due) hang.due_in_seconds = std::max(0.0, seconds(*hang.due - now));
+  hang.lasted_seconds = std::max(0.0, to_seconds(now - hang.since));
+  if (hang.due) hang.due_in_seconds = std::max(0.0, to_seconds(*hang.due - now));
   snapshot.hang = std::move(hang);
 }
 

@@ -90,6 +90,7 @@ void HangWatch::stop() {
   observer_.reset();
   start_waits_.reset();
   server_.reset();
+  serving_.clear();
   started_.reset();
   detector_.forget();
   policy_.on_over();
@@ -175,6 +176,7 @@ void HangWatch::look() {
   const auto cpu = read_kernel_clock(CLOCK_THREAD_CPUTIME_ID);
   const auto seen = observe(now);
   const auto verdict = detector_.observe(seen);
+  serving_ = seen.serving;
   spent_ += read_kernel_clock(CLOCK_THREAD_CPUTIME_ID) - cpu;
   if (events_.looked) events_.looked(seen, verdict);
   tell(verdict, now);

@@ -69,6 +69,8 @@ class HangWatch {
 
   [[nodiscard]] const HangVerdict& verdict() const { return detector_.verdict(); }
   [[nodiscard]] std::map<HangClass, int> votes() const { return detector_.votes(); }
+  /// Who served at the last look; empty while nobody is watched.
+  [[nodiscard]] const std::vector<ProcessId>& serving() const { return serving_; }
   [[nodiscard]] HangSignals signals() const { return watching() ? detector_.signals() : HangSignals{}; }
   /// It has no time left and yet gets on, so that a probe's timeout says nothing else; whence we know.
   [[nodiscard]] std::optional<std::string> overload() const {
@@ -114,6 +116,7 @@ class HangWatch {
   TimePoint looked_at_start_{};
   std::unique_ptr<StartupWaits> start_waits_;
   Probing http_, database_;
+  std::vector<ProcessId> serving_;
   bool told_workers_ = false;
   Duration spent_{0};
   Duration boot_ahead_{0};  ///< CLOCK_BOOTTIME counts suspends, CLOCK_MONOTONIC does not
