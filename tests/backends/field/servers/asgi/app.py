@@ -1,0 +1,17 @@
+import os
+import threading
+
+NEVER_RELEASED = threading.Lock()
+NEVER_RELEASED.acquire()
+
+
+async def app(scope, receive, send):
+    """Calls that block are made on the event loop, as people do by mistake."""
+    if scope["type"] != "http":
+        raise NotImplementedError
+    if scope["path"] == "/block":
+        NEVER_RELEASED.acquire()
+    while scope["path"] == "/spin":
+        pass
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": f"pid={os.getpid()}".encode()})
