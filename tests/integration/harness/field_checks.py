@@ -2,6 +2,7 @@
 server under an agent of its own, and answers what it saw, in words, and what of it was wrong."""
 
 import contextlib
+import datetime
 import json
 import os
 import signal
@@ -22,7 +23,9 @@ LATE = 3
 # The longest that is looked at, from when everything stood still.
 PATIENCE = 25
 TOLD_WITHIN = 5
-# A deadline counts on while two looks at it are made, and clocks are read one after the other.
+# What status says is older at most, so that no probe's connection is seen and its attempt is not.
+SNAPSHOT = 1.2
+# A deadline that is the same may be told with some milliseconds more.
 GROWN = 0.5
 # Classes of one worker, by the way in which it is stuck.
 WORKER_CLASSES = {"spin": ("spin",), "stop": ("stopped",), "lock": ("futex", "blocked_syscall", "handler")}
@@ -65,6 +68,7 @@ def quiet(name, agent, seen, seconds):
         events, before = len(agent.events()), agent.backend()
         with NewConnections(served.port) as connections:
             time.sleep(seconds)
+        time.sleep(SNAPSHOT)
         after = agent.backend()
         probes, told = probed(after) - probed(before), sum(hangs(agent).values()) - sum(at_start.values())
         later = agent.events()[events:]
@@ -85,15 +89,14 @@ def running(name, agent, extra=""):
 
 
 class Deadline:
-    """Of a hang, as status shows it again and again."""
+    """Of a hang, as status shows it again and again: `due_at`, since `due_in_seconds` is as old as the last snapshot."""
 
     def __init__(self):
         self._least, self.grown = None, 0.0
 
-    def see(self, due_in, now):
-        at = now + due_in
-        if self._least is None or at < self._least:
-            self._least = at
+    def see(self, due_at):
+        at = datetime.datetime.fromisoformat(due_at.replace("Z", "+00:00")).timestamp()
+        self._least = at if self._least is None else min(at, self._least)
         self.grown = max(self.grown, at - self._least)
 
 
@@ -112,8 +115,8 @@ def watch_restart(agent, seen, began, generation):
             classes.append(hang["class"])
         if is_hung and told_after is None:
             told_after = now - began
-        if hang and hang["due_in_seconds"] is not None:
-            deadline.see(hang["due_in_seconds"], (now + time.monotonic()) / 2)
+        if hang and hang["due_at"]:
+            deadline.see(hang["due_at"])
         time.sleep(0.1)
     else:
         now = None
@@ -150,15 +153,20 @@ def all_blocked(name, agent, seen, patient):
 
 
 def stick(served, way):
-    """Makes one worker stuck; (its pid, a connection that it has to be kept for it)."""
-    if way == "stop":
-        connection = served.send("/")  # of a server that tells no pid: the owner of a connection is a worker
-        pid = served.ask()[1] or wait_until(lambda: served.owner(connection), 5, "a worker")
-        connection.close()
-        os.kill(pid, signal.SIGSTOP)
-        return pid, None
-    connection = served.send({"spin": "/spin", "lock": "/block"}[way], timeout=60)
-    return wait_until(lambda: served.owner(connection), 5, "a worker that has the request"), connection
+    """Makes one worker stuck; (its pid, the connection that keeps it so)."""
+    workers = served.worker_pids()
+    connection = served.send({"spin": "/spin", "lock": "/block", "stop": "/"}[way], timeout=60)
+
+    def worker():
+        """Who has the connection: a worker, and no master that is about to pass it on."""
+        owner = served.owner(connection)
+        return owner if owner in workers or not workers else None
+
+    if way != "stop":
+        return wait_until(worker, 5, "a worker that has the request"), connection
+    pid = max(workers) if workers else wait_until(worker, 5, "a worker")
+    os.kill(pid, signal.SIGSTOP)
+    return pid, connection
 
 
 def told_worker(agent, pid):
@@ -199,8 +207,7 @@ def one_worker(name, agent, seen, way, watched=6.0):
         seen.expect(after["generation"] == before["generation"] and after["restarts"]["total"] == 0, f"{way}: restarted")
         seen.expect(not (told := hangs(agent)) or way == "stop", f"{way}: told as a hang of all: {told}")
         free(pid)
-        if connection:
-            connection.close()
+        connection.close()
 
 
 def one_worker_killed(name, agent, seen):
@@ -208,6 +215,11 @@ def one_worker_killed(name, agent, seen):
     with running(name, agent, KILL) as served:
         server, before = served.server, agent.backend()
         others = served.worker_pids()
+        if server.replaces:  # its master shows that it does
+            psutil.Process(others.pop()).kill()
+            wait_until(lambda: len(served.worker_pids(1)) == server.workers, 5, "another worker")
+            time.sleep(SNAPSHOT)
+            others = served.worker_pids()
         pid, connection = stick(served, "lock")
         began = time.monotonic()
         with RatedRequests(served.port, [Request("/")], rate=10, timeout=PATIENCE) as load:
@@ -229,6 +241,20 @@ def one_worker_killed(name, agent, seen):
         connection.close()
 
 
+def edited(name, agent, seen):
+    """A server that reloads itself does so: no hang, and no restart by the agent."""
+    with running(name, agent) as served:
+        before = served.ask()[1]
+        file = agent.directory / served.server.edits
+        file.write_text(file.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+        began = time.monotonic()
+        wait_until(lambda: served.ask()[1] not in (0, before), 20, "an answer of another process")
+        seen.tell(f"{time.monotonic() - began:.1f} s")
+        wait_until(lambda: agent.backend()["health"] == "healthy", 5, "well again")
+        seen.expect(not (told := hangs(agent)), f"told as a hang: {told}")
+        seen.expect(agent.backend()["restarts"]["total"] == 0, "restarted")
+
+
 # One spinning program at a time: two of them and an agent want more processors than there are.
 _one_spins = threading.Lock()
 
@@ -244,6 +270,8 @@ def checks(server, quiet_seconds):
         found[f"one: {way}"] = lambda *about, way=way: one_worker(*about, way)
     if "lock" in server.ways:
         found["one: killed"] = one_worker_killed
+    if server.edits:
+        found["edited"] = edited
     return found
 
 
@@ -253,6 +281,6 @@ def perform(name, check, agent, function):
     with _one_spins if check.endswith("spin") else contextlib.nullcontext():
         try:
             function(name, agent, seen)
-        except (AssertionError, OSError, KeyError, psutil.Error) as error:
+        except (AssertionError, OSError, KeyError, ValueError, psutil.Error) as error:
             seen.wrong.append(" ".join(str(error).split())[:300] or repr(error))
     return seen

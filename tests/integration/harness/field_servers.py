@@ -37,6 +37,7 @@ class Server:
     loses: int = 0  # requests that its master gives to a stuck worker
     variables: dict = dataclasses.field(default_factory=dict)
     tls: bool = False
+    edits: str = ""  # a file that it watches, to reload itself
     build: str = ""  # with {program} and {built}
 
 
@@ -60,9 +61,9 @@ SERVERS = {
     "gunicorn-gthread-1": Server("wsgi", GUNICORN + " --threads 4 app:app", 4, POOL),
     "gunicorn-gthread-3": Server("wsgi", GUNICORN + " -w 3 --threads 4 app:app", 12, POOL, workers=3, ways=("stop",)),
     "uvicorn-3": Server("asgi", UVICORN + " --workers 3 app:app", 3, workers=3, ways=ALL_WAYS, replaces=False),
-    "uvicorn-reload": Server("asgi", UVICORN + " --reload app:app"),
-    "django": Server("django", PYTHON + " manage.py runserver {port}", 1, POOL),
-    "flask-reload": Server("flask", PYTHON + " -m flask --debug run --port {port}", 1, POOL),
+    "uvicorn-reload": Server("asgi", UVICORN + " --reload app:app", edits="app.py"),
+    "django": Server("django", PYTHON + " manage.py runserver {port}", 1, POOL, edits="manage.py"),
+    "flask-reload": Server("flask", PYTHON + " -m flask --debug run --port {port}", 1, POOL, edits="app.py"),
     "python-threads": Server("python-threads", PYTHON + " server.py", 1, POOL),
     "python-threads-tls": Server("python-threads", PYTHON + " server.py", 1, POOL, tls=True,
                                  variables={"CERTIFICATE": str(BUILT / "python-threads-tls" / "server.pem")},
@@ -89,7 +90,8 @@ SERVERS = {
 
 SHARED_FILES = {"nginx-php": ["php/router.php"], "apache": ["php/router.php"]}
 PACKAGES = ["gunicorn", "uvicorn", "python3-flask", "python3-django", "php-cli", "php-fpm", "nginx-light", "apache2",
-            "libapache2-mod-php", "puma", "default-jdk-headless", "libtomcat10-embed-java", "golang-go", "openssl"]
+            "libapache2-mod-php", "puma", "default-jdk-headless", "libtomcat10-java", "libtomcat10-embed-java",
+            "golang-go", "openssl"]
 NPM_PACKAGES = ["bun", "deno"]
 
 
