@@ -3,12 +3,13 @@ tests/bench/field_servers does the same with many others, and with a longer quie
 
 import pytest
 
-from harness import field_checks, field_servers, lanes
+from harness import lanes
+from harness.field import checks, servers
 
 SERVERS = ["node", "node-cluster", "node-cluster-shared", "python-threads", "python-threads-tls", "prefork", "c-queue"]
 QUIET_SECONDS = 10
 CHECKS = {f"{name}, {check}": (name, check, function) for name in SERVERS
-          for check, function in field_checks.checks(field_servers.SERVERS[name], QUIET_SECONDS).items()}
+          for check, function in checks.checks(servers.SERVERS[name], QUIET_SECONDS).items()}
 # All beside each other, since they wait; but one that takes a processor after the other.
 SPINNING = [name for name, (_, check, _) in CHECKS.items() if check == "one: spin"]
 LANES = 12
@@ -17,12 +18,12 @@ LANES = 12
 @pytest.fixture(scope="module")
 def run(request, tmp_path_factory):
     for name in SERVERS:
-        field_servers.build(name)
+        servers.build(name)
     tmp_path_factory.getbasetemp()  # which no two lanes may make at once
 
     def perform(name, agent):
         server, check, function = CHECKS[name]
-        seen = field_checks.perform(server, check, agent, function)
+        seen = checks.perform(server, check, agent, function)
         assert not seen.wrong, "; ".join(seen.wrong)
 
     waiting = [name for name in CHECKS if name not in SPINNING]

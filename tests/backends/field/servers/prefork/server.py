@@ -24,6 +24,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.HTTPServer):
     request_queue_size = 100
+    timeout = 0
 
 
 def work(server):
@@ -34,7 +35,7 @@ def work(server):
     server.socket.setblocking(False)
     while True:
         select.select([server.socket], [], [], 1)
-        server._handle_request_noblock()
+        server.handle_request()
 
 
 def main():

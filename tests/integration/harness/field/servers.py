@@ -1,5 +1,5 @@
 """Servers as people run them, of which tests/backends/field/servers has the programs. Each answers `/`, waits for ever
-for a lock at `/block`, and loops at `/spin`. The checks are in field_checks.py."""
+for a lock at `/block`, and loops at `/spin`. The checks are in checks.py."""
 
 import contextlib
 import dataclasses
@@ -14,7 +14,7 @@ import time
 
 import psutil
 
-from .agent import REPOSITORY
+from ..agent import REPOSITORY
 
 PROGRAMS = REPOSITORY / "tests" / "backends" / "field" / "servers"
 BUILT = REPOSITORY / "build" / "field-servers"
@@ -51,7 +51,8 @@ TOMCAT = ":".join(f"/usr/share/java/tomcat10-{part}.jar" for part in ("embed-cor
 
 SERVERS = {
     "node": Server("node-http", "node server.js"),
-    "node-cluster": Server("node-http", "node server.js", 3, workers=3, ways=ALL_WAYS, loses=1, variables={"WORKERS": "3"}),
+    "node-cluster": Server("node-http", "node server.js", 3, workers=3, ways=ALL_WAYS, loses=1,
+                           variables={"WORKERS": "3"}),
     "node-cluster-shared": Server("node-http", "node server.js", 3, workers=3, ways=ALL_WAYS,
                                   variables={"WORKERS": "3", "SHARED": "1"}),
     "bun": Server("bun", "{npm}/bun server.ts"),
