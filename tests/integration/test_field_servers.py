@@ -35,5 +35,5 @@ def run(request, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_a_server(run, name):
+def test_it_is_judged_rightly(run, name):
     run(name)

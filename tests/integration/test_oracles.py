@@ -1,6 +1,7 @@
 """The witnesses of the other tests must catch what they are there for: each is shown the mistake once."""
 
 import os
+import socket
 import subprocess
 import uuid
 
@@ -8,7 +9,9 @@ import pytest
 
 from harness import processes
 from harness.agent import NODE_BACKEND, PYTHON_BACKEND
+from harness.field.checks import Deadline
 from harness.journal import Journal
+from harness.new_connections import NewConnections
 from harness.ports import free_port
 from harness.waiting import holds_for, wait_until
 
@@ -91,3 +94,20 @@ def test_waiting_reports_what_did_not_happen():
         wait_until(lambda: False, 0.05, "the moon")
     with pytest.raises(AssertionError, match="calm stopped to hold"):
         holds_for(lambda: False, 1, "calm")
+
+
+def test_every_connection_to_the_port_is_counted_and_no_other():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as other:
+        with NewConnections(server.getsockname()[1]) as connections:
+            for listener in (server, other, server, other, server):
+                with socket.create_connection(listener.getsockname()) as client:
+                    client.sendall(b"no packet of a connection is another connection")
+        assert len(connections.opened) == 3
+
+
+@pytest.mark.parametrize("seconds,grown", [((5, 5, 5), 0), ((5, 9, 7), 4), ((9, 5, 8), 3)])
+def test_a_deadline_that_recedes_is_noticed(seconds, grown):
+    deadline = Deadline()
+    for second in seconds:
+        deadline.see(f"2026-12-01T00:00:{second:02}.000Z")
+    assert deadline.grown == grown
