@@ -9,8 +9,9 @@ import time
 import psutil
 
 from ..new_connections import NewConnections
+from ..rated_requests import RatedRequests, Request
 from ..waiting import wait_until
-from .seen import AFTER, LATE, PATIENCE, SNAPSHOT, Seen, hangs, incidents, running
+from .seen import AFTER, LATE, PATIENCE, SNAPSHOT, Seen, hangs, incidents, restarts, running
 from .workers import one_worker, one_worker_killed
 
 # A deadline that is the same may be told with some milliseconds more.
@@ -34,7 +35,7 @@ def quiet(name, agent, seen, seconds):
     later = agent.events()[events:]
     seen.expect(not later, "events: " + ", ".join(f"{each['reason']} {each['detail']}" for each in later[:3]))
     seen.expect(told == 0, f"{told} hangs told")
-    seen.expect(after["restarts"]["total"] == 0, f"{after['restarts']['total']} restarts")
+    seen.expect(not (done := restarts(agent)), f"restarted: {done}")
     seen.expect(after["health"] == "healthy", f"is {after['health']} ({after['health_reason']})")
     seen.expect(len(connections.opened) <= probes + 2, f"{len(connections.opened)} connections, {probes} probes")
     seen.tell(f"{len(connections.opened)} connections")
@@ -94,9 +95,7 @@ def all_blocked(name, agent, seen, patient):
         seen.expect(after <= due + LATE, f"restarted after {after:.1f} s, not {due}")
         seen.expect(after >= due - 1, f"restarted after {after:.1f} s, already")
         wait_until(lambda: agent.backend()["state"] == "running" and served.answers(1), 30, "well again")
-        restarts = agent.backend()["restarts"]
-        reasons = {reason: number for reason, number in restarts["by_reason"].items() if number}
-        seen.expect(reasons == {"hang": 1}, f"restarts {reasons}")
+        seen.expect((done := restarts(agent)) == {"hang": 1}, f"restarted: {done}")
     told = sum(hangs(agent).values()) - sum(told_before.values())
     seen.expect(told == 1, f"{told} hangs told")
     evidence = len(incidents(agent)) - evidence_before
@@ -106,7 +105,7 @@ def all_blocked(name, agent, seen, patient):
 
 
 def edited(name, agent, seen):
-    """A server that reloads itself does so: no hang, and no restart by the agent."""
+    """A server that reloads itself does so while it is asked: no hang, and no restart by the agent."""
     served = running(name, agent)
     before, file = served.ask()[1], agent.directory / served.server.edits
 
@@ -117,10 +116,11 @@ def edited(name, agent, seen):
         file.write_text(file.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
         return False
 
-    wait_until(reloaded, 20, "an answer of another process", interval=4)
-    wait_until(lambda: agent.backend()["health"] == "healthy", 5, "well again")
+    with RatedRequests(served.port, [Request("/")], rate=10):
+        wait_until(reloaded, 20, "an answer of another process", interval=4)
+        wait_until(lambda: agent.backend()["health"] == "healthy", 5, "well again")
     seen.expect(not (told := hangs(agent)), f"told as a hang: {told}")
-    seen.expect(agent.backend()["restarts"]["total"] == 0, "restarted")
+    seen.expect(not (done := restarts(agent)), f"restarted: {done}")
 
 
 # One spinning program at a time: two of them and an agent want more processors than there are.

@@ -36,6 +36,11 @@ def hangs(agent):
             if name == "codex_agent_backend_hangs_total" and value}
 
 
+def restarts(agent):
+    """Reason: how often it was restarted for it."""
+    return {reason: number for reason, number in agent.backend()["restarts"]["by_reason"].items() if number}
+
+
 def incidents(agent):
     return json.loads(agent.run("evidence", "--json", expect=0).stdout)["incidents"]
 

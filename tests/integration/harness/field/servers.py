@@ -41,6 +41,7 @@ class Server:
     build: str = ""  # with {program} and {built}
 
 
+SLOW_IMPORT = {"IMPORT_SECONDS": "2"}  # so that a reload takes its time
 ALL_WAYS = ("spin", "stop", "lock")
 PYTHON = "/usr/bin/python3"
 GUNICORN = "/usr/bin/gunicorn -b 127.0.0.1:{port}"
@@ -62,9 +63,10 @@ SERVERS = {
     "gunicorn-gthread-1": Server("wsgi", GUNICORN + " --threads 4 app:app", 4, POOL),
     "gunicorn-gthread-3": Server("wsgi", GUNICORN + " -w 3 --threads 4 app:app", 12, POOL, workers=3, ways=("stop",)),
     "uvicorn-3": Server("asgi", UVICORN + " --workers 3 app:app", 3, workers=3, ways=ALL_WAYS, replaces=False),
-    "uvicorn-reload": Server("asgi", UVICORN + " --reload app:app", edits="app.py"),
-    "django": Server("django", PYTHON + " manage.py runserver {port}", 1, POOL, edits="manage.py"),
-    "flask-reload": Server("flask", PYTHON + " -m flask --debug run --port {port}", 1, POOL, edits="app.py"),
+    "uvicorn-reload": Server("asgi", UVICORN + " --reload app:app", edits="app.py", variables=SLOW_IMPORT),
+    "django": Server("django", PYTHON + " manage.py runserver {port}", 1, POOL, edits="manage.py", variables=SLOW_IMPORT),
+    "flask-reload": Server("flask", PYTHON + " -m flask --debug run --port {port}", 1, POOL, edits="app.py",
+                           variables=SLOW_IMPORT),
     "python-threads": Server("python-threads", PYTHON + " server.py", 1, POOL),
     "python-threads-tls": Server("python-threads", PYTHON + " server.py", 1, POOL, tls=True,
                                  variables={"CERTIFICATE": str(BUILT / "python-threads-tls" / "server.pem")},
@@ -98,6 +100,12 @@ NPM_PACKAGES = ["bun", "deno"]
 
 def paths(name):
     return {"built": BUILT / name, "npm": NPM / "node_modules" / ".bin", "program": PROGRAMS / SERVERS[name].program}
+
+
+def missing(name):
+    """Whether a program of others that starts or builds it is not there."""
+    words = [text.format(port=0, **paths(name)).split()[0] for text in (SERVERS[name].command, SERVERS[name].build) if text]
+    return any(not shutil.which(word) for word in words if not word.startswith((".", str(BUILT))))
 
 
 def build(name):

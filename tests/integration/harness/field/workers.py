@@ -9,7 +9,7 @@ import psutil
 
 from ..rated_requests import RatedRequests, Request
 from ..waiting import wait_until
-from .seen import AFTER, LATE, PATIENCE, SNAPSHOT, running
+from .seen import AFTER, LATE, PATIENCE, SNAPSHOT, restarts, running
 
 TOLD_WITHIN = 5
 # Classes of one worker, by the way in which it is stuck.
@@ -49,7 +49,7 @@ def free(pid):
 def one_worker(name, agent, seen, way, watched=6.0):
     """One of several is stuck: told by pid and class, and nothing else."""
     served = running(name, agent)
-    server, before = served.server, agent.backend()
+    server = served.server
     pid, connection = stick(served, way)
     began = time.monotonic()
     try:
@@ -69,7 +69,7 @@ def one_worker(name, agent, seen, way, watched=6.0):
     failed = sum(not served.answers(2) for _ in range(6))
     after = agent.backend()
     seen.expect(failed <= server.loses, f"{way}: {failed} of 6 requests failed")
-    seen.expect(after["generation"] == before["generation"] and after["restarts"]["total"] == 0, f"{way}: restarted")
+    seen.expect(not (done := restarts(agent)), f"{way}: restarted: {done}")
     seen.expect(after["state"] != "hung", f"{way}: told as a hang of all: {after['health_reason']}")
     free(pid)
     connection.close()
@@ -96,9 +96,9 @@ def one_worker_killed(name, agent, seen):
         seen.expect(ended <= max(AFTER[kind] for kind in WORKER_CLASSES["lock"]) + LATE, f"ended after {ended:.1f} s")
         if server.replaces:
             wait_until(lambda: len(served.worker_pids(1)) == server.workers, 5, "another worker")
-            after, failed = agent.backend(), len(load.failures)
+            failed = len(load.failures)
             seen.expect(others - {pid} <= served.worker_pids(), "other workers were ended, too")
-            seen.expect(after["restarts"]["total"] == 0 and after["pid"] == before["pid"], "all was restarted")
+            seen.expect(not (done := restarts(agent)), f"all was restarted: {done}")
             seen.expect(failed <= server.loses, f"{failed} requests failed: {load.failures[:1]}")
         else:
             wait_until(lambda: agent.backend()["generation"] == before["generation"] + 1, 10, "the restart")

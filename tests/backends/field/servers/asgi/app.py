@@ -1,6 +1,8 @@
 import os
 import threading
+import time
 
+time.sleep(float(os.environ.get("IMPORT_SECONDS", "0")))  # as an application of many modules takes
 NEVER_RELEASED = threading.Lock()
 NEVER_RELEASED.acquire()
 

@@ -1,8 +1,10 @@
 import os
 import threading
+import time
 
 from flask import Flask
 
+time.sleep(float(os.environ.get("IMPORT_SECONDS", "0")))  # as an application of many modules takes
 LOCK = threading.Lock()
 app = Flask(__name__)
 
