@@ -43,7 +43,9 @@ static int get(void) {
   return connection;
 }
 #else
-static int get(void) { return accept(listener, 0, 0); }
+static int get(void) {
+  return accept(listener, 0, 0);
+}
 #endif
 
 static void* work(void* unused) {
@@ -56,8 +58,9 @@ int main(void) {
   pthread_mutex_lock(&never_released);
   listener = socket(AF_INET, SOCK_STREAM, 0);
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(atoi(getenv("PORT"))), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons(atoi(getenv("PORT"))),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0 || listen(listener, 64) != 0) return 1;
   pthread_t threads[4];
   for (int i = 0; i < 4; ++i) pthread_create(&threads[i], 0, work, 0);
