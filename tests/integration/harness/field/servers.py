@@ -86,7 +86,8 @@ SERVERS = {
     "tomcat": Server("tomcat", f"{JAVA}:{TOMCAT} Main", 4, POOL, build=f"{JAVAC} -cp {TOMCAT} {{program}}/Main.java"),
     "go": Server("go-http", "{built}/server", 1, POOL,
                  build="env GOCACHE={built}/cache go build -o {built}/server {program}/server.go"),
-    "c-threads": Server("c-pool", "{built}/server", 4, build="cc -O1 -pthread -o {built}/server {program}/server.c"),
+    "c-threads": Server("c-pool", "{built}/server", 4, ONE_THREAD + POOL,
+                        build="cc -O1 -pthread -o {built}/server {program}/server.c"),
     "c-queue": Server("c-pool", "{built}/server", 4, POOL,
                       build="cc -O1 -pthread -DQUEUE -o {built}/server {program}/server.c"),
 }
