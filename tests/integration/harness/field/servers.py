@@ -1,6 +1,7 @@
 """Servers as people run them, of which tests/backends/field/servers has the programs. Each answers `/`, waits for ever
 for a lock at `/block`, and loops at `/spin`. The checks are in checks.py."""
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import json
@@ -183,15 +184,22 @@ class Served:
             seen.add(self.ask(timeout=1)[1])
         return seen - {0}
 
+    def nobody_answers(self):
+        """Of several workers one may be free while another one has taken more than it can do."""
+        many = max(1, 2 * self.server.workers)
+        with concurrent.futures.ThreadPoolExecutor(many) as pool:
+            return not any(pool.map(lambda _: self.answers(0.7), range(many)))
+
     def block_all(self, patient):
         """Requests for /block until no other is answered any more. Clients that wait are returned; others have gone
-        after a second. The moment before which it was so, too."""
+        after a second. The moment from which it was so, too."""
         clients = []
-        for number in range(5 * self.server.handlers):
-            clients.append(self.send("/block"))
-            time.sleep(0.02)
+        for number in [self.server.handlers, *[max(1, self.server.workers)] * 12]:
+            for _ in range(number):
+                clients.append(self.send("/block"))
+                time.sleep(0.02)
             began = time.monotonic()
-            if number + 1 >= self.server.handlers and not self.answers(0.7):
+            if self.nobody_answers():
                 break
         else:
             raise AssertionError(f"still answers after {len(clients)} requests for /block")
