@@ -192,8 +192,8 @@ class Served:
 
     def block_all(self, patient):
         """Requests for /block until no other is answered any more. Clients that wait are returned; others have gone
-        after a second. The moment from which it was so, too."""
-        clients = []
+        after a second. The moment of the first, too, and the one from which it was so."""
+        clients, first = [], time.monotonic()
         for number in [self.server.handlers, *[max(1, self.server.workers)] * 12]:
             for _ in range(number):
                 clients.append(self.send("/block"))
@@ -204,11 +204,11 @@ class Served:
         else:
             raise AssertionError(f"still answers after {len(clients)} requests for /block")
         if patient:
-            return clients, began
+            return clients, first, began
         time.sleep(max(0, 1 - (time.monotonic() - began)))
         for client in clients:
             client.close()
-        return [], began
+        return [], first, began
 
 
 def sweep(directory):
