@@ -42,7 +42,7 @@ struct RecentEvent {
 struct BackendRecent {
   std::vector<RecentState> states;  ///< oldest first; nothing where no agent knew the backend
   std::vector<RecentProbe> probes;  ///< in the order of BackendSnapshot::probes
-  RecentValues resident_bytes, cpu_ratio;
+  RecentValues used_memory_bytes, cpu_ratio;
   std::vector<RecentEvent> events;  ///< newest first
 };
 

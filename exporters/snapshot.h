@@ -112,6 +112,8 @@ struct ResourceSnapshot {
   std::uint64_t major_faults = 0, minor_faults = 0;
   std::uint64_t voluntary_switches = 0, involuntary_switches = 0;
 };
+  std::uint64_t used_memory_bytes = 0;          ///< what a memory limit is compared with
+  std::string used_memory_source = "resident";  ///< of what: "resident" "proportional" "cgroup"
 
 struct OutputSnapshot {
   Counts lines, bytes;  ///< by stream

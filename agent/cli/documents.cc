@@ -86,7 +86,9 @@ ResourceStatus resources_of(const Json& json) {
   ResourceStatus resources;
   resources.processes = integer(json, "processes");
   resources.threads = integer(json, "threads");
-  resources.resident_bytes = integer(json, "resident_memory_bytes");
+  resources.memory_bytes = integer(json, "used_memory_bytes");
+  if (!resources.memory_bytes) resources.memory_bytes = integer(json, "resident_memory_bytes");
+  resources.memory_source = text(json, "used_memory_source");
   resources.open_fds = integer(json, "open_fds");
   resources.cpu_ratio = number(json, "cpu_ratio");
   resources.cpu_seconds = number(json, "cpu_seconds_total");
@@ -150,6 +152,7 @@ BackendStatus backend_of(const Json& json) {
   read_startup(member(json, "startup"), backend);
   if (const Json& used = member(json, "resources"); used.is_object()) backend.resources = resources_of(used);
   const Json& hang = member(json, "hang");
+  backend.memory_limit_bytes = integer(json, "memory_limit_bytes");
   backend.hang_class = text(hang, "class");
   backend.hang_since = text(hang, "since");
   backend.hang_detail = text(hang, "detail");

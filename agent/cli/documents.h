@@ -29,7 +29,9 @@ struct ProbeStatus {
 };
 
 struct ResourceStatus {
-  std::optional<std::int64_t> processes, threads, resident_bytes, open_fds;
+  std::optional<std::int64_t> processes, threads, open_fds;
+  std::optional<std::int64_t> memory_bytes;  ///< used; resident from an older agent
+  std::string memory_source;                 ///< "resident" "proportional" "cgroup"
   std::optional<double> cpu_seconds;
   std::optional<double> cpu_ratio;  ///< cores in use
 };
@@ -52,6 +54,7 @@ struct BackendStatus {
   std::optional<ResourceStatus> resources;
   std::string hang_class, hang_since, hang_detail;
   std::string hang_where, hang_action, hang_evidence;  ///< "" if not known
+  std::optional<std::int64_t> memory_limit_bytes;
   std::optional<double> hang_seconds, hang_due_in_seconds;
   std::string log_file;  ///< raw: a path to open
   std::string problem;

@@ -210,7 +210,7 @@ std::string cpu_words(const ResourceStatus& used) {
 std::string resource_line(const BackendStatus& backend) {
   if (!backend.resources || backend.state == "stopped" || backend.state == "failed") return "";
   const ResourceStatus& used = *backend.resources;
-  std::string memory = used.resident_bytes ? "memory " + format_bytes(*used.resident_bytes) : "";
+  std::string memory = memory_words(used);
   if (used.processes) {
     const std::string processes =
         std::to_string(*used.processes) + (*used.processes == 1 ? " process" : " processes");
@@ -223,6 +223,16 @@ std::string resource_line(const BackendStatus& backend) {
   return line.empty() ? "" : "  " + line + "\n";
 }
 
+/// What is compared with the limit.
+std::string memory_words(const ResourceStatus& used) {
+  if (!used.memory_bytes) return "";
+  const bool shared_once = used.memory_source == "proportional";
+  return "memory " + format_bytes(*used.memory_bytes) +
+         (shared_once                      ? " (shared pages once)"
+          : used.memory_source == "cgroup" ? " (of its cgroup)"
+                                           : "");
+}
+
 std::string hang_line(const BackendStatus& backend) {
   if (backend.hang_class.empty()) return "";
   const std::string lasted = backend.hang_seconds ? " for " + latency_text(*backend.hang_seconds)
@@ -232,6 +242,7 @@ std::string hang_line(const BackendStatus& backend) {
   const std::string where = backend.hang_where.empty() ? "" : "in " + backend.hang_where;
   std::string next;
   if (!backend.hang_action.empty() && backend.hang_due_in_seconds)
+  if (backend.memory_limit_bytes) memory += ", limit " + format_bytes(*backend.memory_limit_bytes);
     next =
         backend.hang_action +
         (*backend.hang_due_in_seconds > 0 ? " in " + latency_text(*backend.hang_due_in_seconds) : " is due");

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <sstream>
@@ -13,14 +14,17 @@ namespace codex {
 
 namespace {
 
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() ? std::optional(number) : std::nullopt;
+}
+
 /// Value of `key` in flat-keyed text such as cpu.stat.
-std::optional<double> microseconds_of(const std::string& text, std::string_view key) {
+std::optional<std::uint64_t> number_behind(const std::string& text, std::string_view key) {
   std::istringstream lines(text);
   for (std::string name, value; lines >> name >> value;) {
-    if (name != key) continue;
-    std::uint64_t usec = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), usec);
-    if (error == std::errc()) return static_cast<double>(usec) / 1e6;
+    if (name == key) return number_of(value);
   }
   return std::nullopt;
 }
@@ -47,6 +51,12 @@ std::string find_cgroup2_path(const std::string& cgroup_file) {
     if (line.starts_with("0::")) return line.substr(3);
   }
   return {};
+}
+
+std::optional<std::uint64_t> cgroup_memory_of(const std::string& current, const std::string& stat) {
+  const auto all = number_of(current), cache = number_behind(stat, "inactive_file");
+  if (!all || !cache) return std::nullopt;
+  return *all - std::min(*all, *cache);  // They are read one after the other.
 }
 
 std::optional<Cgroup> Cgroup::create(const std::string& name) {
@@ -97,9 +107,16 @@ bool Cgroup::is_empty() const {
 std::optional<Cgroup::Cpu> Cgroup::cpu() const {
   const auto text = read_proc_file(directory_.get(), "cpu.stat");
   if (!text) return std::nullopt;
-  const auto user = microseconds_of(*text, "user_usec"), system = microseconds_of(*text, "system_usec");
+  const auto user = number_behind(*text, "user_usec"), system = number_behind(*text, "system_usec");
   if (!user || !system) return std::nullopt;
-  return Cpu{*user, *system};
+  return Cpu{static_cast<double>(*user) / 1e6, static_cast<double>(*system) / 1e6};
+}
+
+std::optional<std::uint64_t> Cgroup::memory() const {
+  const auto current = read_proc_file(directory_.get(), "memory.current");
+  if (!current) return std::nullopt;
+  const auto stat = read_proc_file(directory_.get(), "memory.stat", 1 << 16);
+  return stat ? cgroup_memory_of(*current, *stat) : std::nullopt;
 }
 
 void Cgroup::kill() {

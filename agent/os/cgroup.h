@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -11,9 +12,9 @@
 
 namespace codex {
 
-/// A cgroup v2 directory of our own, without controllers: it lists a tree's processes exactly, kills them at
-/// once (cgroup.kill, Linux 5.14) and counts their CPU time (Documentation/admin-guide/cgroup-v2.rst). Loop
-/// thread.
+/// A cgroup v2 directory of our own, with no controllers but those that it inherits: it lists a tree's processes
+/// exactly, kills them at once (cgroup.kill, Linux 5.14) and counts their CPU time, where its parent hands the
+/// memory controller down their memory, too (Documentation/admin-guide/cgroup-v2.rst). Loop thread.
 class Cgroup {
  public:
   struct Cpu {
@@ -35,6 +36,9 @@ class Cgroup {
   /// hand on to its child and be gone before it is looked at.
   [[nodiscard]] bool is_empty() const;
   [[nodiscard]] std::optional<Cpu> cpu() const;
+  /// memory.current without the inactive file cache, which goes before anything is short of memory. nullopt
+  /// where memory is not counted by cgroup.
+  [[nodiscard]] std::optional<std::uint64_t> memory() const;
   /// Whether a new generation may be born into it. A group that has been killed once may kill whoever is born
   /// into it later (seen on Linux 6.18), and what became of one that an earlier agent made is not known.
   [[nodiscard]] bool unspent() const { return unspent_; }
@@ -46,6 +50,9 @@ class Cgroup {
   UniqueFd directory_;
   bool unspent_;
 };
+
+/// Bytes in use by the texts of memory.current and memory.stat; nullopt if one is not that.
+std::optional<std::uint64_t> cgroup_memory_of(const std::string& current, const std::string& stat);
 
 /// Where cgroup2 is mounted according to the text of /proc/self/mountinfo; "" if nowhere.
 std::filesystem::path find_cgroup2_mount(const std::string& mountinfo);

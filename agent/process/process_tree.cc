@@ -251,4 +251,12 @@ std::optional<Cgroup::Cpu> ProcessTree::cgroup_cpu() const {
   return cpu;
 }
 
+std::optional<std::uint64_t> ProcessTree::cgroup_memory() const {
+  const auto used = cgroup_ ? cgroup_->memory() : std::nullopt;
+  if (!used || !leader_) return std::nullopt;
+  const auto inside = cgroup_->pids();
+  if (std::find(inside.begin(), inside.end(), leader_->pid) == inside.end()) return std::nullopt;
+  return used;
+}
+
 }  // namespace codex

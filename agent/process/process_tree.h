@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <optional>
@@ -78,6 +79,10 @@ class ProcessTree {
   void kill_all();
 
   [[nodiscard]] std::optional<Cgroup::Cpu> cgroup_cpu() const;
+
+  /// What the tree's cgroup uses; nullopt without one, where memory is not counted by cgroup, and while the
+  /// leader lives outside of it, as one may that an earlier agent started.
+  [[nodiscard]] std::optional<std::uint64_t> cgroup_memory() const;
 
   /// To be asked when members() was empty: looks again in a way that misses nobody. members() may miss one
   /// whose parent ends while it looks, or that is amid an execve(2); and what an earlier agent left is found

@@ -8,7 +8,7 @@ bool ResourceSampler::sample(ProcessTree& tree) {
   const TimePoint begin = Clock::now();
   std::optional<CpuTime> cpu;
   if (group) cpu = CpuTime{group->user_seconds, group->system_seconds};
-  last_ = usage_.sample(members, cpu);
+  last_ = usage_.sample(members, cpu, tree.cgroup_memory());
   cost_ = Clock::now() - begin;
   note_cpu_ratio(begin, !members.empty());
   return !members.empty();
@@ -36,6 +36,8 @@ ResourceSnapshot ResourceSampler::snapshot() const {
   resources.virtual_bytes = last_.virtual_bytes;
   resources.swap_bytes = last_.swap_bytes;
   resources.proportional_bytes = last_.proportional_bytes;
+  resources.used_memory_bytes = last_.used_memory.bytes;
+  resources.used_memory_source = to_string(last_.used_memory.source);
   resources.open_fds = last_.open_fds;
   resources.worst_fd_ratio = last_.worst_fd_ratio;
   resources.read_bytes = last_.read_bytes;

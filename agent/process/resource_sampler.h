@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "agent/process/process_tree.h"
@@ -12,7 +13,8 @@ namespace codex {
 /// Loop thread.
 class ResourceSampler {
  public:
-  explicit ResourceSampler(bool collect_pss) : usage_(collect_pss) {}
+  ResourceSampler(bool collect_pss, std::optional<std::uint64_t> memory_limit)
+      : usage_(collect_pss, "/proc", memory_limit) {}
 
   /// Looks now. True if anything lives in the tree.
   bool sample(ProcessTree& tree);

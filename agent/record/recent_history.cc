@@ -22,8 +22,8 @@ void RecentHistory::asked(std::size_t probe, std::optional<double> seconds, Time
   probes_[probe].failures.note(1, at);
 }
 
-void RecentHistory::used(double resident_bytes, std::optional<double> cpu_ratio, TimePoint at) {
-  resident_bytes_.note(resident_bytes, at);
+void RecentHistory::used(double memory_bytes, std::optional<double> cpu_ratio, TimePoint at) {
+  used_memory_bytes_.note(memory_bytes, at);
   if (cpu_ratio) cpu_ratio_.note(*cpu_ratio, at);
 }
 
@@ -37,7 +37,7 @@ BackendRecent RecentHistory::tell(TimePoint now) const {
   }
   for (const Probe& probe : probes_)
     recent.probes.push_back({probe.name, probe.seconds.values(now), probe.failures.values(now)});
-  recent.resident_bytes = resident_bytes_.values(now);
+  recent.used_memory_bytes = used_memory_bytes_.values(now);
   recent.cpu_ratio = cpu_ratio_.values(now);
   return recent;
 }

@@ -25,7 +25,7 @@ class RecentHistory {
   /// An attempt of the probe with this index succeeded after `seconds`, or failed (nullopt).
   void asked(std::size_t probe, std::optional<double> seconds, TimePoint at);
 
-  void used(double resident_bytes, std::optional<double> cpu_ratio, TimePoint at);
+  void used(double memory_bytes, std::optional<double> cpu_ratio, TimePoint at);
 
   /// Everything but the events.
   [[nodiscard]] BackendRecent tell(TimePoint now) const;
@@ -41,7 +41,7 @@ class RecentHistory {
   };
   std::deque<Entered> states_;
   std::vector<Probe> probes_;
-  RecentSeries resident_bytes_, cpu_ratio_;
+  RecentSeries used_memory_bytes_, cpu_ratio_;
 };
 
 }  // namespace codex

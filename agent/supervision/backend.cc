@@ -137,7 +137,7 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                  {.looked =
                       [this](bool used) {
                         if (used)
-                          story_.note_usage(static_cast<double>(tree_.usage().resident_bytes),
+                          story_.note_usage(static_cast<double>(tree_.usage().used_memory.bytes),
                                             tree_.cpu_ratio());
                         look_at_application();
                         follow_health();

@@ -69,8 +69,8 @@ void BackendStory::note_answer(std::size_t index, const ProbeTracker& probe) {
   }
 }
 
-void BackendStory::note_usage(double resident_bytes, std::optional<double> cpu_ratio) {
-  recent_.used(resident_bytes, cpu_ratio, schedule_.now());
+void BackendStory::note_usage(double used_bytes, std::optional<double> cpu_ratio) {
+  recent_.used(used_bytes, cpu_ratio, schedule_.now());
 }
 
 BackendRecent BackendStory::recent() const {

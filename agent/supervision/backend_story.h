@@ -45,7 +45,7 @@ class BackendStory {
 
   /// The probe with this index has been asked.
   void note_answer(std::size_t index, const ProbeTracker& probe);
-  void note_usage(double resident_bytes, std::optional<double> cpu_ratio);
+  void note_usage(double used_bytes, std::optional<double> cpu_ratio);
 
   void fill(BackendSnapshot& snapshot) const { record_.fill(snapshot); }
   /// The last hour, with the newest events.

@@ -23,6 +23,18 @@ std::string complaints(const std::vector<ProbeTracker>& probes, bool database) {
   return text;
 }
 
+std::string_view of_what(MemorySource source) {
+  switch (source) {
+    case MemorySource::kResident:
+      return " (shared pages once a process)";
+    case MemorySource::kProportional:
+      return " (shared pages once)";
+    case MemorySource::kCgroup:
+      return " (of its cgroup)";
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string describe_startup(const StartupSnapshot& startup) {
@@ -84,12 +96,13 @@ std::optional<std::uint16_t> own_database_port(const BackendConfig& config) {
   return database != nullptr ? std::optional(database_port(*database)) : std::nullopt;
 }
 
-std::string describe_memory(std::uint64_t limit, std::uint64_t used, std::vector<ProcStat> members,
+std::string describe_memory(std::uint64_t limit, const UsedMemory& used, std::vector<ProcStat> members,
                             const Redactor& redactor) {
   constexpr std::size_t kNamed = 3;
   const auto mebibytes = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  std::string text = "Memory limit: the tree uses " + mebibytes(used) + ", the limit is " + mebibytes(limit);
+  std::string text = "Memory limit: the tree uses " + mebibytes(used.bytes) +
+                     std::string(of_what(used.source)) + ", the limit is " + mebibytes(limit);
   std::sort(members.begin(), members.end(),
             [](const ProcStat& a, const ProcStat& b) { return a.resident_pages > b.resident_pages; });
   if (members.size() > kNamed) members.resize(kNamed);

@@ -9,6 +9,7 @@
 #include "agent/policy/probe_tracker.h"
 #include "agent/policy/startup.h"
 #include "exporters/snapshot.h"
+#include "probes/process/memory_meter.h"
 
 namespace codex {
 
@@ -30,9 +31,9 @@ std::optional<std::uint16_t> own_database_port(const BackendConfig& config);
 /// The TCP port that a database probe asks; PostgreSQL's own without one in the target.
 std::uint16_t database_port(const ProbeSpec& probe);
 
-/// "Memory limit: the tree uses 530 MiB, the limit is 512 MiB; most of it: pid 12 (node server.js) 480 MiB,
-/// ..."
-std::string describe_memory(std::uint64_t limit, std::uint64_t used, std::vector<ProcStat> members,
+/// "Memory limit: the tree uses 530 MiB (shared pages once), the limit is 512 MiB; most is resident in: pid 12
+/// (node server.js) 480 MiB, ..."
+std::string describe_memory(std::uint64_t limit, const UsedMemory& used, std::vector<ProcStat> members,
                             const Redactor& redactor);
 
 }  // namespace codex

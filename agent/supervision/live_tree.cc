@@ -31,7 +31,7 @@ LiveTree::LiveTree(const BackendConfig& config, const BackendServices& services,
       server_end_(services.loop, std::move(events.server_ended)),
       output_file_(services.disk, config.output_file, config.output_max_bytes, config.output_keep),
       output_(services.loop, services.redactor, output_file_, services.state_directory, config.name),
-      sampler_(config.collect_pss) {
+      sampler_(config.collect_pss, config.memory_limit_bytes) {
   if (config_.port) port_.emplace(*config_.port, sock_diag_, tree_, services_.redactor);
   tree_.find_leftovers();
 }

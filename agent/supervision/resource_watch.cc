@@ -38,9 +38,8 @@ void ResourceWatch::look() {
 
 void ResourceWatch::watch_memory() {
   if (lifecycle_.state() != State::kRunning) return;
-  const auto& usage = tree_.usage();
-  const std::uint64_t used = usage.proportional_bytes.value_or(usage.resident_bytes);
-  if (!memory_.exceeded(used, schedule_.now())) return;
+  const UsedMemory used = tree_.usage().used_memory;
+  if (!memory_.exceeded(used.bytes, schedule_.now())) return;
   std::string problem = describe_memory(*limit_bytes_, used, {}, redactor_);
   // The guard says it once: it is told also while the processes cannot be named.
   troubles_.look("memory", schedule_.now(),

@@ -143,6 +143,10 @@ std::vector<MetricDefinition> make_catalogue() {
             "Virtual memory of the process tree."),
       gauge(kBackendSwapMemoryBytes, "codex_agent_backend_swap_memory_bytes", "bytes", {"backend"},
             "Swapped-out memory of the process tree."),
+      gauge(kBackendUsedMemoryBytes, "codex_agent_backend_used_memory_bytes", "bytes", {"backend"},
+            "Memory that the process tree uses, as compared with its limit: of its cgroup without inactive "
+            "file "
+            "cache, or with shared pages counted once; resident memory where neither is measured."),
       gauge(kBackendProportionalMemoryBytes, "codex_agent_backend_proportional_memory_bytes", "bytes",
             {"backend"}, "Proportional set size of the process tree; only with PSS collection enabled."),
       gauge(kBackendMemoryLimitBytes, "codex_agent_backend_memory_limit_bytes", "bytes", {"backend"},

@@ -67,6 +67,7 @@ enum class Metric {
   kBackendResidentMemoryBytes,
   kBackendVirtualMemoryBytes,
   kBackendSwapMemoryBytes,
+  kBackendUsedMemoryBytes,
   kBackendProportionalMemoryBytes,
   kBackendMemoryLimitBytes,
   kBackendOpenFds,

@@ -19,6 +19,7 @@ void add_resource_metrics(const BackendSnapshot& backend, MetricFamilies& out) {
   add(Metric::kBackendResidentMemoryBytes, tree.resident_bytes);
   add(Metric::kBackendVirtualMemoryBytes, tree.virtual_bytes);
   add(Metric::kBackendSwapMemoryBytes, tree.swap_bytes);
+  add(Metric::kBackendUsedMemoryBytes, tree.used_memory_bytes);
   if (tree.proportional_bytes) add(Metric::kBackendProportionalMemoryBytes, *tree.proportional_bytes);
   if (backend.memory_limit_bytes) add(Metric::kBackendMemoryLimitBytes, *backend.memory_limit_bytes);
   add(Metric::kBackendOpenFds, tree.open_fds);

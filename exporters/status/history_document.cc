@@ -59,7 +59,7 @@ Json backend(const std::string& name, const BackendRecent& recent) {
   return {{"name", name},
           {"states", std::move(states)},
           {"probes", std::move(probes)},
-          {"resident_memory_bytes", whole(recent.resident_bytes)},
+          {"used_memory_bytes", whole(recent.used_memory_bytes)},
           {"cpu_ratio", series(recent.cpu_ratio, 1e4)},
           {"events", std::move(events)}};
 }

@@ -95,6 +95,8 @@ Json resources(const std::optional<ResourceSnapshot>& tree) {
           {"swap_memory_bytes", tree->swap_bytes},
           {"proportional_memory_bytes", value_or_null(tree->proportional_bytes)},
           {"cpu_seconds_total", tree->cpu_user_seconds + tree->cpu_system_seconds},
+          {"used_memory_bytes", tree->used_memory_bytes},
+          {"used_memory_source", tree->used_memory_source},
           {"cpu_ratio", value_or_null(tree->cpu_ratio)},
           {"cpu_user_seconds_total", tree->cpu_user_seconds},
           {"cpu_system_seconds_total", tree->cpu_system_seconds},

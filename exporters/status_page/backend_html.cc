@@ -165,15 +165,15 @@ std::string figure(const std::string& name, const std::string& now, const std::s
 
 std::string resources(const BackendSnapshot& backend, const BackendRecent& recent, const TimeScale& scale) {
   const auto& used = backend.resources;
-  std::string more = "at most " + memory_text(peak_of(recent.resident_bytes));
+  std::string more = "at most " + memory_text(peak_of(recent.used_memory_bytes));
   if (used)
     more = "in " + std::to_string(used->processes) + (used->processes == 1 ? " process, " : " processes, ") +
            more;
   if (backend.memory_limit_bytes)
     more += ", limit " + memory_text(static_cast<double>(*backend.memory_limit_bytes));
   const std::string memory =
-      figure("memory", used ? memory_text(static_cast<double>(used->resident_bytes)) : "none", more,
-             sparkline_html(recent.resident_bytes, {}, slots_of(scale), kLeastMemory, "Memory: " + more));
+      figure("memory", used ? memory_text(static_cast<double>(used->used_memory_bytes)) : "none", more,
+             sparkline_html(recent.used_memory_bytes, {}, slots_of(scale), kLeastMemory, "Memory: " + more));
   std::string cpu = used ? "not known yet" : "none";
   if (used && used->cpu_ratio) cpu = cpu_text(*used->cpu_ratio);
   const std::string most = "at most " + cpu_text(peak_of(recent.cpu_ratio)) + " of a core";

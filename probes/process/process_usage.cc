@@ -72,14 +72,17 @@ void advance(double& total, double last, double now) {
 
 }  // namespace
 
-ProcessUsage::ProcessUsage(bool collect_pss, const std::filesystem::path& proc_root)
+ProcessUsage::ProcessUsage(bool collect_pss, const std::filesystem::path& proc_root,
+                           std::optional<std::uint64_t> memory_limit)
     : root_(::open(proc_root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
       collect_pss_(collect_pss),
-      fd_size_is_count_(root_ && ProcessDirectory::fd_size_is_count(root_.get())) {
+      fd_size_is_count_(root_ && ProcessDirectory::fd_size_is_count(root_.get())),
+      memory_(memory_limit) {
   if (!root_) throw_if_short("open /proc");
 }
 
-TreeUsage ProcessUsage::sample(const std::vector<ProcStat>& members, std::optional<CpuTime> cgroup_cpu) {
+TreeUsage ProcessUsage::sample(const std::vector<ProcStat>& members, std::optional<CpuTime> cgroup_cpu,
+                               std::optional<std::uint64_t> cgroup_memory) {
   ++sequence_;
   TreeUsage usage;
   for (const char letter : {'R', 'S', 'D', 'T', 'Z', 'I', '?'}) usage.states[state_name(letter)] = 0;
@@ -105,6 +108,8 @@ TreeUsage ProcessUsage::sample(const std::vector<ProcStat>& members, std::option
   settle_missing(usage);
   for (auto& counter : counters_) counter.settle();
 
+  usage.used_memory =
+      memory_.measure(root_.get(), members, {usage.resident_bytes, usage.proportional_bytes, cgroup_memory});
   usage.cpu = cpu(!members.empty(), cgroup_cpu);
   usage.io_readable = io_readable_;
   if (io_readable_) {

@@ -14,6 +14,7 @@
 #include "agent/os/unique_fd.h"
 #include "probes/process/conserved_counter.h"
 #include "probes/process/context_switches.h"
+#include "probes/process/memory_meter.h"
 #include "probes/process/process_directory.h"
 
 namespace codex {
@@ -34,6 +35,7 @@ struct TreeUsage {
   std::uint64_t virtual_bytes = 0;
   std::uint64_t swap_bytes = 0;
   std::optional<std::uint64_t> proportional_bytes;  ///< only if asked for and readable
+  UsedMemory used_memory;                           ///< what it really uses, as well as is known
   std::uint64_t open_fds = 0;
   double worst_fd_ratio = 0;  ///< highest open / soft limit of any process
 
@@ -55,15 +57,18 @@ struct TreeUsage {
 class ProcessUsage {
  public:
   /// `collect_pss`: also read smaps_rollup, about 200 us more for a node process.
+  /// `memory_limit`: near it the tree's memory is told more exactly, see MemoryMeter.
   /// `proc_root`: for tests; without a readable root every process counts as a read error, nothing throws.
   /// Throws std::system_error for want of descriptors: the root is opened once.
-  explicit ProcessUsage(bool collect_pss = false, const std::filesystem::path& proc_root = "/proc");
+  explicit ProcessUsage(bool collect_pss = false, const std::filesystem::path& proc_root = "/proc",
+                        std::optional<std::uint64_t> memory_limit = std::nullopt);
 
   /// `members`: stat of the tree's processes, read just now (descendants_of); empty when nothing runs: then
   /// gauges are 0 and counters keep their value. Members are known again by pid and start time.
   /// `cgroup_cpu`: cpu.stat of the backend's own cgroup. Whether it is there at the first sample with members
-  /// decides for good where CPU time comes from.
-  TreeUsage sample(const std::vector<ProcStat>& members, std::optional<CpuTime> cgroup_cpu = std::nullopt);
+  /// decides for good where CPU time comes from. `cgroup_memory`: what that cgroup uses, where it is counted.
+  TreeUsage sample(const std::vector<ProcStat>& members, std::optional<CpuTime> cgroup_cpu = std::nullopt,
+                   std::optional<std::uint64_t> cgroup_memory = std::nullopt);
 
   /// What wait4(2) told of a process of the tree that the agent itself reaped; call before the next sample.
   /// It covers the process and the children it waited for.
@@ -103,6 +108,7 @@ class ProcessUsage {
   UniqueFd root_;
   bool collect_pss_;
   bool fd_size_is_count_;
+  MemoryMeter memory_;
   std::uint64_t sequence_ = 0;
   std::map<ProcessId, Known> known_;
   std::array<ConservedCounter, kQuantities> counters_;

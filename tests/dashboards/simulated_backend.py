@@ -213,6 +213,7 @@ class SimulatedBackend:
         for mode, seconds in self._cpu.items():
             yield prefix + "cpu_seconds_total", (*own, ("mode", mode)), round(seconds, 6)
         yield prefix + "resident_memory_bytes", own, int(memory)
+        yield prefix + "used_memory_bytes", own, int(memory)
         yield prefix + "virtual_memory_bytes", own, int(memory * 9)
         yield prefix + "swap_memory_bytes", own, 8192 * alive
         yield prefix + "proportional_memory_bytes", own, int(memory * .8)

@@ -62,6 +62,8 @@ ResourceSnapshot resources() {
   tree.cpu_system_seconds = 2.25;
   tree.resident_bytes = 117440512;
   tree.virtual_bytes = 4294967296;
+  tree.used_memory_bytes = 100663296;
+  tree.used_memory_source = "proportional";
   tree.swap_bytes = 8192;
   tree.proportional_bytes = 100663296;
   tree.open_fds = 63;
@@ -185,7 +187,7 @@ BackendRecent sample_recent() {
     recent.probes[0].seconds[i] = std::numeric_limits<float>::quiet_NaN();
     recent.probes[0].failures[i] = 1;
   }
-  recent.resident_bytes = series(96 << 20, 8 << 20, 40);
+  recent.used_memory_bytes = series(96 << 20, 8 << 20, 40);
   recent.cpu_ratio = series(.01, .06, 5);
   recent.events = {
       {at(3420), "starting", "running", "ready", "running, started in 3.42 s"},

@@ -48,6 +48,59 @@ def test_a_tree_below_its_limit_is_left_alone(agent):
     holds_for(lambda: agent.backend()["restarts"]["total"] == 0, 8, "no restart", interval=0.5)
 
 
+# Fills OWN MiB by itself and SHARED MiB before it forks four workers, which only read what they share.
+FORKING = """
+import http.server, os, sys
+shared = bytearray(os.urandom(1 << 20)) * int(sys.argv[1])
+children = []
+for _ in range(4):
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        own = bytearray(os.urandom(1 << 20)) * int(sys.argv[2])
+        sum(shared[::4096])
+        os.write(writing, b"1")
+        while True:
+            __import__("time").sleep(3600)
+    os.read(reading, 1)
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Answer).serve_forever()
+"""
+
+
+def forking(agent, shared, own, limit):
+    (agent.directory / "forking.py").write_text(FORKING, encoding="ascii")
+    agent.configure(["/usr/bin/python3", "forking.py", str(shared), str(own)])
+    limit_memory(agent, limit)
+    agent.start()
+
+
+def test_what_workers_share_counts_once_and_all_show_the_same_figure(agent):
+    forking(agent, 100, 0, "256MiB")
+    backend = wait_until(lambda: (found := agent.backend())["resources"]["used_memory_source"] != "resident" and found, 10,
+                         "what it really uses")
+    resources = backend["resources"]
+    assert resources["resident_memory_bytes"] > 400 << 20
+    assert 100 << 20 < resources["used_memory_bytes"] < 180 << 20
+    assert abs(agent.metrics().value("codex_agent_backend_used_memory_bytes") - resources["used_memory_bytes"]) < 8 << 20
+    assert ", limit 256 MiB" in agent.run("status").stdout
+    holds_for(lambda: agent.backend()["restarts"]["total"] == 0, 8, "no restart", interval=0.5)
+
+
+def test_what_workers_have_for_themselves_counts(agent):
+    forking(agent, 20, 40, "150MiB")
+    wait_until(lambda: agent.backend()["restarts"]["by_reason"]["memory_limit"], 30, "the restart", interval=0.1)
+    detail = next(event["detail"] for event in agent.events() if event["reason"] == "memory_limit")
+    assert "MiB (shared pages once), the limit is 150 MiB" in detail or "(of its cgroup)" in detail
+
+
 def forgetful(agent, postgres, node_modules, reconnect_timeout):
     (agent.directory / "app.js").write_text(FORGETFUL, encoding="ascii")
     (agent.directory / "node_modules").symlink_to(node_modules)

@@ -83,7 +83,7 @@ TEST(RecentHistory, ProbesAndUseAreToldByName) {
   EXPECT_EQ(recent.probes[0].failures.back(), 1);
   EXPECT_EQ(recent.probes[1].seconds.back(), .25F);
   EXPECT_EQ(recent.probes[1].failures.back(), 1);
-  EXPECT_EQ(recent.resident_bytes.back(), 1e8F);
+  EXPECT_EQ(recent.used_memory_bytes.back(), 1e8F);
   EXPECT_TRUE(std::isnan(recent.cpu_ratio.back())) << "not known yet is not nothing";
   history.used(1e8, 0.5, kNow);
   EXPECT_EQ(history.tell(kNow).cpu_ratio.back(), .5F);

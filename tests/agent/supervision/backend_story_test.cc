@@ -223,7 +223,7 @@ TEST_F(BackendStoryTest, AnswersAndUsageOfTheLastHourAreTold) {
   EXPECT_EQ(known(recent.probes[1].seconds), std::vector<float>{0.25F});
   EXPECT_EQ(known(recent.probes[1].failures), std::vector<float>{1})
       << "what could not be asked is no failure";
-  EXPECT_EQ(known(recent.resident_bytes), (std::vector<float>{4096, 8192}));
+  EXPECT_EQ(known(recent.used_memory_bytes), (std::vector<float>{4096, 8192}));
   EXPECT_EQ(known(recent.cpu_ratio), std::vector<float>{0.5F});
 }
 

@@ -46,7 +46,10 @@ class Resources : public ::testing::Test {
     static_cast<void>(lifecycle_.on({EventType::kStart}, schedule_.now()));
     static_cast<void>(lifecycle_.on({EventType::kReady}, schedule_.now()));
   }
-  void uses(std::uint64_t bytes) { tree_.usage_seen.resident_bytes = bytes; }
+  void uses(std::uint64_t bytes) {
+    tree_.usage_seen.resident_bytes = 4 * bytes;  // forked workers that share most of it
+    tree_.usage_seen.used_memory = {bytes, MemorySource::kProportional};
+  }
   [[nodiscard]] std::uint64_t warnings() const { return log_.counts().find("warning")->second; }
 
   Redactor redactor_;
@@ -136,7 +139,7 @@ TEST_F(Resources, TheLimitIsExceededAfterFiveSecondsAboveItAndThenToldOnce) {
 TEST_F(Resources, WithoutALimitNothingIsTooMuch) {
   run();
   begin(std::nullopt);
-  uses(~std::uint64_t{0});
+  uses(~std::uint64_t{0} / 4);
   watch_->look();
   schedule_.pass(seconds(60));
   EXPECT_TRUE(reports_.empty());
@@ -178,18 +181,21 @@ TEST_F(Resources, OnlyARunningBackendIsHeldToItsLimit) {
   EXPECT_EQ(reports_.size(), 1U);
 }
 
-TEST_F(Resources, TheProportionalShareCountsWhereItIsKnown) {
+TEST_F(Resources, TheRestartSaysWhatItsFigureIs) {
   run();
-  begin();
-  uses(kLimit * 2);
-  tree_.usage_seen.proportional_bytes = kLimit;
-  watch_->look();
-  schedule_.pass(seconds(10));
-  EXPECT_TRUE(reports_.empty()) << "pages that it shares are none of its own";
-  tree_.usage_seen.proportional_bytes = kLimit + kMebibyte;
-  schedule_.pass(seconds(10));
-  ASSERT_EQ(reports_.size(), 1U);
-  EXPECT_EQ(reports_[0].problem, "Memory limit: the tree uses 513 MiB, the limit is 512 MiB.");
+  const std::pair<MemorySource, const char*> cases[] = {
+      {MemorySource::kResident, "513 MiB (shared pages once a process), the"},
+      {MemorySource::kProportional, "513 MiB (shared pages once), the"},
+      {MemorySource::kCgroup, "513 MiB (of its cgroup), the"}};
+  for (const auto& [source, words] : cases) {
+    begin();
+    tree_.usage_seen.used_memory = {kLimit + kMebibyte, source};
+    watch_->look();
+    schedule_.pass(seconds(10));
+    ASSERT_EQ(reports_.size(), 1U);
+    EXPECT_EQ(reports_[0].problem,
+              "Memory limit: the tree uses " + std::string(words) + " limit is 512 MiB.");
+  }
 }
 
 TEST_F(Resources, ANewGenerationHasItsOwnFiveSeconds) {
@@ -218,7 +224,8 @@ TEST_F(Resources, TheSentenceNamesTheThreeLargestProcesses) {
   schedule_.pass(seconds(5));
   ASSERT_EQ(reports_.size(), 1U);
   EXPECT_EQ(reports_[0].problem,
-            "Memory limit: the tree uses 530 MiB, the limit is 512 MiB; most of it: pid 5000002 (node ***) "
+            "Memory limit: the tree uses 530 MiB (shared pages once), the limit is 512 MiB; most is resident "
+            "in: pid 5000002 (node ***) "
             "300 MiB, pid 5000004 (worker) 191 MiB, pid 5000001 (npm) 20 MiB.");
 }
 
@@ -231,7 +238,8 @@ TEST_F(Resources, ALimitIsKeptAlsoWhileTheProcessesCannotBeNamed) {
   watch_->look();
   schedule_.pass(seconds(10));
   ASSERT_EQ(reports_.size(), 1U) << "it is told once, so it must be told now";
-  EXPECT_EQ(reports_[0].problem, "Memory limit: the tree uses 530 MiB, the limit is 512 MiB.");
+  EXPECT_EQ(reports_[0].problem,
+            "Memory limit: the tree uses 530 MiB (shared pages once), the limit is 512 MiB.");
   EXPECT_EQ(warnings(), 1U);
   EXPECT_EQ(looks_, std::vector<bool>(11, true));
 }

@@ -28,14 +28,14 @@ TEST(HistoryDocument, TellsTheLastHourOfEveryBackend) {
                                         {"begin_seconds_ago", 1800},
                                         {"end_seconds_ago", 1794}}));
   ASSERT_EQ(backend["probes"].size(), 3U);
-  for (const Json* series : {&backend["resident_memory_bytes"], &backend["cpu_ratio"],
+  for (const Json* series : {&backend["used_memory_bytes"], &backend["cpu_ratio"],
                              &backend["probes"][0]["latency_seconds"], &backend["probes"][0]["failed"]})
     EXPECT_EQ(series->size(), kRecentSlots);
   EXPECT_TRUE(backend["cpu_ratio"][0].is_null()) << "unknown is not zero";
   EXPECT_NEAR(backend["cpu_ratio"][359].get<double>(), recent.cpu_ratio[359], 1e-4);
   EXPECT_NEAR(backend["probes"][1]["latency_seconds"][359].get<double>(), recent.probes[1].seconds[359],
               1e-6);
-  EXPECT_TRUE(backend["resident_memory_bytes"][359].is_number_integer());
+  EXPECT_TRUE(backend["used_memory_bytes"][359].is_number_integer());
   EXPECT_EQ(backend["probes"][0]["failed"][250], 1);
   EXPECT_EQ(backend["probes"][0]["failed"][0], 0);
   EXPECT_EQ(backend["events"][1], (Json{{"at", "2025-08-22T11:13:34.125Z"},

@@ -98,6 +98,8 @@ TEST(StatusDocument, ShowsTheValuesOfTheSnapshot) {
   EXPECT_EQ(keys_of(backend["startup"]["phases"]),
             (std::vector<std::string>{"spawn", "listen", "database", "respond"}));
   EXPECT_EQ(backend["resources"]["resident_memory_bytes"], 117440512);
+  EXPECT_EQ(backend["resources"]["used_memory_bytes"], 100663296);
+  EXPECT_EQ(backend["resources"]["used_memory_source"], "proportional");
   EXPECT_EQ(backend["resources"]["virtual_memory_bytes"], 4294967296);
   EXPECT_EQ(backend["resources"]["cpu_seconds_total"], 14.75);
   EXPECT_EQ(backend["hang"], nullptr);

@@ -56,7 +56,7 @@ TEST(StatusPage, ShowsTheBackendItsChecksAndTheWayOn) {
                            "2 h 13 min",
                            "4242",
                            "5000 <small>listening",
-                           "112 MiB",
+                           "memory <b>96 MiB</b>",
                            "in 4 processes",
                            "limit 512 MiB",
                            "55 <small>",

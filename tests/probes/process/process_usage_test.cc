@@ -102,6 +102,34 @@ TEST(ProcessUsage, PssIsAbsentUnlessAskedFor) {
   EXPECT_FALSE(ProcessUsage(false, proc.root()).sample(proc.members()).proportional_bytes);
 }
 
+TEST(ProcessUsage, WhatItUsesIsToldWithSharedPagesOnceNearALimit) {
+  const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  ProcFixture proc({{.pid = 10, .resident_pages = 100, .pss_kib = 30},
+                    {.pid = 11, .parent = 10, .resident_pages = 100, .pss_kib = 20}});
+  const std::uint64_t resident = 200 * page;
+  const auto used = [&](std::optional<std::uint64_t> limit, std::optional<std::uint64_t> cgroup = {}) {
+    return ProcessUsage(false, proc.root(), limit).sample(proc.members(), std::nullopt, cgroup).used_memory;
+  };
+  EXPECT_EQ(used(std::nullopt).bytes, resident) << "nothing depends on it: not worth the price";
+  EXPECT_EQ(used(std::nullopt).source, MemorySource::kResident);
+  EXPECT_EQ(used(2 * resident).source, MemorySource::kResident) << "half of the limit";
+  EXPECT_EQ(used(2 * resident - 2).source, MemorySource::kProportional);
+  EXPECT_EQ(used(2 * resident - 2).bytes, 50U * 1024);
+  EXPECT_EQ(used(resident, 70 * 1024).bytes, 70U * 1024) << "the kernel's own account is the best";
+  EXPECT_EQ(used(resident, 70 * 1024).source, MemorySource::kCgroup);
+  EXPECT_EQ(ProcessUsage(true, proc.root()).sample(proc.members()).used_memory.bytes, 50U * 1024);
+}
+
+TEST(ProcessUsage, MapsAreReadAtEverySecondLookAtMost) {
+  ProcFixture proc({{.pid = 10, .resident_pages = 100, .pss_kib = 30}});
+  ProcessUsage usage(false, proc.root(), 1);
+  const auto look = [&] { return usage.sample(proc.members()).used_memory.bytes; };
+  EXPECT_EQ(look(), 30U * 1024);
+  proc.set({.pid = 10, .resident_pages = 100, .pss_kib = 40});
+  EXPECT_EQ(look(), 30U * 1024);
+  EXPECT_EQ(look(), 40U * 1024);
+}
+
 TEST(ProcessUsage, CountersTakeInChildrenParts) {
   ProcFixture proc({{.pid = 10,
                      .user_ticks = 100,
