@@ -8,6 +8,7 @@ namespace {
 
 /// After SIGKILL, how long until we look and kill again; a process in D state may take for ever.
 constexpr Duration kKillAgain = std::chrono::seconds(1);
+constexpr Duration kHeldAgain = std::chrono::seconds(1);
 
 Action disarm() {
   return {ActionType::kDisarmTimer, {}, {}};
@@ -127,6 +128,10 @@ Lifecycle::Actions Lifecycle::in_starting(const Event& event, TimePoint now) {
     case EventType::kExited:
       return exited(event, Duration{0}, now);
     case EventType::kTimer:
+      if (event.held || held_) {
+        held_ = event.held;
+        return {arm(now + (held_ ? kHeldAgain : config_.start_timeout))};
+      }
       if (commanded_) {
         restart_cause_ = Cause::kStartTimeout;
         return stop_tree(Goal::kFail, Cause::kStartTimeout, now);
@@ -247,6 +252,7 @@ Lifecycle::Actions Lifecycle::command_start(const Event& event, TimePoint now) {
 
 Lifecycle::Actions Lifecycle::spawn(Cause cause, TimePoint now, ActionType how) {
   enter(State::kStarting, cause);
+  held_ = false;
   Actions actions{arm(now + config_.start_timeout)};
   if (restart_cause_) actions.push_back({ActionType::kCountRestart, {}, *restart_cause_});
   restart_cause_.reset();

@@ -27,6 +27,8 @@ namespace codex {
 /// `tree_empty` only (or from starting, when the spawn left nothing behind). So `spawn` is asked for only
 /// when the tree is empty and the port is free, and a stop is final until the next start.
 ///
+/// While a debugger holds a start its timer only runs on, and begins anew when it has let go.
+///
 /// A start that would only fail again waits for what it lacks (awaiting()): for a file to change in `failed`,
 /// for the database or the port in `backoff`.
 enum class State { kStopped, kStarting, kRunning, kStopping, kBackoff, kFailed };
@@ -53,6 +55,7 @@ struct Event {
   bool shortage = false;                 ///< kSpawnFailed: for want of descriptors or memory; does not count
   bool adoptable = false;  ///< kStart: the leftovers have a leader and may be taken over as they are
   bool resumed = false;  ///< kStart: wanted since before this agent, or by its own start; nobody waits for it
+  bool held = false;     ///< kTimer: a debugger holds the start
   bool leftovers = false;  ///< commands, kTimer, kUnblocked: members of an earlier life still live
 };
 
@@ -126,6 +129,7 @@ class Lifecycle {
   Cause cause_ = Cause::kStopCommand;
   bool desired_running_ = false;
   bool commanded_ = false;              ///< an operator waits for the start under way; its failure is final
+  bool held_ = false;                   ///< a debugger held the start when its time was last up
   bool retrying_ = false;               ///< the start under way is the slow retry out of failed: one attempt
   Goal goal_ = Goal::kStop;             ///< what follows stopping
   std::optional<Cause> restart_cause_;  ///< to be counted when the next spawn happens

@@ -42,6 +42,7 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                                         [&] { found = !tree_.members().empty(); });
                  return found;
                },
+           .held = [this] { return look_for_debugger(); },
            .failed = [this](std::string_view step, const std::exception& error) { step_failed(step, error); },
            .settled =
                [this] {
@@ -65,6 +66,7 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                story_.record(), services.log,
                {.begins =
                     [this] {
+                      held_start_.clear();
                       startup_.begin(process_.adopted_ready());
                       health_.begin_generation();
                       application_.begin_generation();
@@ -140,6 +142,7 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                           story_.note_usage(static_cast<double>(tree_.usage().used_memory.bytes),
                                             tree_.cpu_ratio());
                         look_at_application();
+                        if (lifecycle().state() == State::kStarting) look_for_debugger();
                         follow_health();
                         context_.changed();
                       },

@@ -82,11 +82,13 @@ class Backend {
   void capture(EvidenceRequest request, EvidenceRecorder::Done done);
   void follow_server();
   void look_at_application();
+  bool look_for_debugger();
   void follow_health();
   void publish(std::string_view reason, const std::string& detail);
   void save();
 
   Context context_;
+  std::string held_start_;  ///< by a debugger, in words
   LifecycleDriver driver_;
   BackendStory story_;
   LiveTree tree_;

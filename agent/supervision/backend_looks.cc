@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "agent/process/debugger_hold.h"
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
 
@@ -57,6 +58,19 @@ void Backend::look_at_application() {
   if (!seen || !wanted) return;
   follow_server();
   context_.troubles.look("application", context_.services.schedule.now(), [this] { application_.look(); });
+}
+
+/// Whether one keeps the start from getting on, which is told while it does.
+bool Backend::look_for_debugger() {
+  std::string hold;
+  context_.troubles.look("debugger", context_.services.schedule.now(),
+                         [&] { hold = describe_debugger(tree_.members()); });
+  if (!hold.empty())
+    hold = "A debugger holds the start, whose time limit waits for it: " +
+           context_.services.redactor.safe(hold) + ".";
+  if (hold != held_start_) story_.tell_problem(hold);
+  held_start_ = std::move(hold);
+  return !held_start_.empty();
 }
 
 void Backend::follow_health() {

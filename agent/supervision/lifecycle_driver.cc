@@ -44,6 +44,7 @@ LifecycleDriver::LifecycleDriver(const LifecycleConfig& config, std::uint64_t se
 void LifecycleDriver::handle(Event event) {
   if (is_command(event)) commanded_ = true;
   if (needs_leftovers(event, lifecycle_.state())) event.leftovers = hands_.leftovers();
+  if (event.type == EventType::kTimer && lifecycle_.state() == State::kStarting) event.held = hands_.held();
   queue_.push_back(event);
   if (handling_) return;
   handling_ = true;
@@ -59,8 +60,19 @@ void LifecycleDriver::handle(Event event) {
 void LifecycleDriver::step(const Event& event) {
   const State before = lifecycle_.state();
   const auto actions = lifecycle_.on(event, schedule_.now());
+  note_attempt();
   if (lifecycle_.state() != before) attempt("entered", [&] { hands_.entered(before); });
   for (const auto& action : actions) carry_out(action);
+}
+
+void LifecycleDriver::note_attempt() {
+  const auto next = lifecycle_.next_attempt();
+  if (next == told_attempt_) return;
+  told_attempt_ = next;
+  next_attempt_.reset();
+  if (next)
+    next_attempt_ =
+        schedule_.wall_now() + std::chrono::duration_cast<WallTime::duration>(*next - schedule_.now());
 }
 
 void LifecycleDriver::carry_out(const Action& action) {

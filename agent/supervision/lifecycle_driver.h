@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "agent/os/schedule.h"
@@ -20,6 +21,7 @@ class LifecycleDriver {
     std::function<void(State before)> entered;     ///< a new state, before its actions
     std::function<void(const Action&)> carry_out;  ///< all but the state's timer
     std::function<bool()> leftovers;  ///< something of an earlier life still lives, or it cannot be told
+    std::function<bool()> held;       ///< a debugger keeps the start from getting on
     /// What was being done threw; the other steps go on.
     std::function<void(std::string_view step, const std::exception& error)> failed;
     std::function<void()> settled;  ///< there is no event left
@@ -27,16 +29,19 @@ class LifecycleDriver {
   /// `seed`: of the jitter of delays, the same for a backend each time.
   LifecycleDriver(const LifecycleConfig& config, std::uint64_t seed, Schedule& schedule, Hands hands);
 
-  /// `event` is complete but for Event::leftovers.
+  /// `event` is complete but for Event::leftovers and Event::held.
   void handle(Event event);
 
   [[nodiscard]] const Lifecycle& lifecycle() const { return lifecycle_; }
+  /// Lifecycle::next_attempt() by the wall's clock as it was when it was decided, so that it stays the same.
+  [[nodiscard]] std::optional<WallTime> next_attempt() const { return next_attempt_; }
   [[nodiscard]] RestartBudget& budget() { return lifecycle_.budget(); }
   /// An operator has given a command, since this agent began.
   [[nodiscard]] bool commanded() const { return commanded_; }
 
  private:
   void step(const Event& event);
+  void note_attempt();
   void attempt(std::string_view step, const std::function<void()>& what);
   void carry_out(const Action& action);
 
@@ -44,6 +49,8 @@ class LifecycleDriver {
   Hands hands_;
   Lifecycle lifecycle_;
   std::deque<Event> queue_;
+  std::optional<TimePoint> told_attempt_;
+  std::optional<WallTime> next_attempt_;
   bool handling_ = false;
   bool commanded_ = false;
   std::unique_ptr<Alarm> alarm_;  ///< of the state

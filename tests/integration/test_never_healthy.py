@@ -5,7 +5,9 @@ import time
 import pytest
 
 from harness.agent import NODE_BACKEND, PYTHON_BACKEND
+from harness.debugger import Debugger
 from harness.ports import free_port
+from harness.waiting import holds_for, wait_until
 
 TIMEOUT = 3.0
 NO_RETRY = '[backend.app.restart]\npolicy = "never"\n'
@@ -87,3 +89,22 @@ def test_a_program_that_cannot_be_executed_is_named_with_the_reason(agent, mode,
     assert word in told.stdout + told.stderr
     assert agent.metrics().value("codex_agent_backend_start_failures_total", reason="exec_error") == 1
     agent.assert_nothing_runs()
+
+
+def test_a_debugger_that_is_awaited_holds_the_time_limit_of_a_start(agent):
+    (agent.directory / "app.js").write_text(
+        "require('http').createServer((q, r) => r.end()).listen(Number(process.env.PORT), '127.0.0.1')\n", encoding="ascii")
+    inspector = free_port()
+    agent.configure(["node", f"--inspect-brk={inspector}", "app.js"], start_timeout="3s")
+    start = agent.popen("start")
+    agent.wait_for_agent()
+    problem = wait_until(lambda: agent.backend()["problem"], 10, "the debugger's part in it")
+    assert "debugger holds the start" in problem and "(node) waits for one" in problem
+    pid = agent.backend()["pid"]
+    holds_for(lambda: agent.backend()["state"] == "starting" and agent.backend()["pid"] == pid, 5, "still the same start",
+              interval=0.5)
+    with Debugger(inspector) as debugger:
+        wait_until(lambda: "one is connected to" in agent.backend()["problem"], 5, "who holds it now")
+        debugger.run()
+    assert start.wait(20) == 0
+    assert agent.backend()["pid"] == pid and not agent.backend()["problem"]

@@ -58,6 +58,7 @@ class Driver : public ::testing::Test {
                                      ++asked_;
                                      return leftovers_;
                                    },
+                               .held = [this] { return held_; },
                                .failed =
                                    [this](std::string_view step, const std::exception& error) {
                                      done_.push_back(std::string(step) + " failed: " + error.what());
@@ -85,7 +86,7 @@ class Driver : public ::testing::Test {
   std::optional<LifecycleDriver> driver_;
   std::map<std::string, std::function<void()>> during_;  ///< happens within that step, once
   Steps done_;
-  bool leftovers_ = false;
+  bool leftovers_ = false, held_ = false;
   int asked_ = 0;
 
  private:
@@ -103,6 +104,31 @@ TEST_F(Driver, EntersAStateBeforeItsActionsAndSettlesAtLast) {
             (Steps{"running -> stopping", "stop tree", "settled"}));
   EXPECT_EQ(after({EventType::kTreeEmpty}),
             (Steps{"stopping -> starting", "count crash", "spawn", "settled"}));
+}
+
+TEST_F(Driver, ADebuggerHoldsTheTimeLimitOfAStart) {
+  LifecycleConfig config;
+  config.start_timeout = seconds(10);
+  begin(config);
+  driver_->handle({EventType::kStart});
+  held_ = true;
+  schedule_.pass(seconds(600));
+  EXPECT_EQ(state(), State::kStarting);
+  held_ = false;
+  schedule_.pass(seconds(1) + seconds(10) - milliseconds(1));
+  EXPECT_EQ(state(), State::kStarting) << "it goes on from where it was held";
+  schedule_.pass(seconds(1));
+  EXPECT_EQ(state(), State::kStopping);
+}
+
+TEST_F(Driver, TheMomentOfTheNextAttemptStaysTheSame) {
+  begin_in(State::kBackoff);
+  const auto told = driver_->next_attempt();
+  ASSERT_TRUE(told);
+  schedule_.wall_at_first += seconds(3600);  // somebody sets the clock
+  EXPECT_EQ(driver_->next_attempt(), told);
+  driver_->handle({EventType::kStop});
+  EXPECT_FALSE(driver_->next_attempt());
 }
 
 TEST_F(Driver, SettlesAlsoAfterAnEventThatMeansNothing) {

@@ -21,6 +21,10 @@ class Debugger:
         """Before the next statement that it would run."""
         self._ask("Debugger.pause")
 
+    def run(self):
+        """Lets a program begin that waits for a debugger (--inspect-brk): it stops before its first statement."""
+        self._ask("Runtime.runIfWaitingForDebugger")
+
     def close(self):
         self._connection.close()
 
