@@ -86,9 +86,15 @@ struct ProbeSnapshot {
   Histogram duration{kProbeBounds};                    ///< successes only
   std::vector<std::pair<std::string, double>> phases;  ///< of the last attempt, seconds
   std::optional<WallTime> last_attempt, last_success;
+  std::optional<double> age_seconds;        ///< since the last attempt ended
   std::optional<int> http_status;           ///< set for kind http once attempted
   std::optional<std::uint64_t> body_bytes;  ///< set for kind http once attempted
 };
+
+/// What a check said is older than its period, so that its age has to be told; a look may take a second to come.
+inline bool is_old(double age_seconds, double period_seconds) {
+  return age_seconds >= period_seconds + 1;
+}
 
 struct StartupSnapshot {
   std::optional<double> duration_seconds;  ///< of the last completed start
@@ -106,14 +112,14 @@ struct ResourceSnapshot {
   std::optional<double> cpu_ratio;  ///< cores in use since the last look; nullopt before the second one
   std::uint64_t resident_bytes = 0, virtual_bytes = 0, swap_bytes = 0;
   std::optional<std::uint64_t> proportional_bytes;
+  std::uint64_t used_memory_bytes = 0;          ///< what a memory limit is compared with
+  std::string used_memory_source = "resident";  ///< of what: "resident" "proportional" "cgroup"
   std::uint64_t open_fds = 0;
   double worst_fd_ratio = 0;
   std::optional<std::uint64_t> read_bytes, written_bytes;  ///< nullopt: /proc/PID/io may not be read
   std::uint64_t major_faults = 0, minor_faults = 0;
   std::uint64_t voluntary_switches = 0, involuntary_switches = 0;
 };
-  std::uint64_t used_memory_bytes = 0;          ///< what a memory limit is compared with
-  std::string used_memory_source = "resident";  ///< of what: "resident" "proportional" "cgroup"
 
 struct OutputSnapshot {
   Counts lines, bytes;  ///< by stream
@@ -155,7 +161,7 @@ struct BackendSnapshot {
   std::string name;
   std::string state;          ///< one of kStates
   std::string health;         ///< "unknown" "healthy" "degraded" "hung"
-  std::string health_reason;  ///< "" or e.g. "database: refused"
+  std::string health_reason;  ///< "" or e.g. "database: refused"; while healthy "http failing 2 of 3"
   bool desired_running = false;
   bool ready = false;
   std::optional<int> pid;  ///< root process

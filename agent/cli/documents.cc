@@ -77,6 +77,8 @@ ProbeStatus probe_of(const Json& json) {
   probe.reason = text(json, "reason");
   probe.detail = text(json, "detail");
   probe.elapsed_seconds = number(json, "elapsed_seconds");
+  probe.age_seconds = number(json, "age_seconds");
+  probe.period_seconds = number(json, "period_seconds").value_or(0);
   probe.consecutive_failures = integer(json, "consecutive_failures").value_or(0);
   probe.failure_threshold = integer(json, "failure_threshold").value_or(0);
   return probe;
@@ -150,9 +152,9 @@ BackendStatus backend_of(const Json& json) {
   if (const Json& port = member(json, "port"); port.is_object()) backend.port = port_of(port);
   for (const Json& probe : elements(json, "probes")) backend.probes.push_back(probe_of(probe));
   read_startup(member(json, "startup"), backend);
+  backend.memory_limit_bytes = integer(json, "memory_limit_bytes");
   if (const Json& used = member(json, "resources"); used.is_object()) backend.resources = resources_of(used);
   const Json& hang = member(json, "hang");
-  backend.memory_limit_bytes = integer(json, "memory_limit_bytes");
   backend.hang_class = text(hang, "class");
   backend.hang_since = text(hang, "since");
   backend.hang_detail = text(hang, "detail");

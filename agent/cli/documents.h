@@ -25,6 +25,8 @@ struct ProbeStatus {
   std::string outcome;  ///< "" before the first attempt
   std::string reason, detail;
   std::optional<double> elapsed_seconds;
+  std::optional<double> age_seconds;  ///< nullopt also from an older agent
+  double period_seconds = 0;
   std::int64_t consecutive_failures = 0, failure_threshold = 0;
 };
 
@@ -52,9 +54,9 @@ struct BackendStatus {
   std::vector<std::pair<std::string, double>> startup_phases;  ///< reached ones in order, seconds
   std::string waiting_for;                                     ///< the phase under way, or ""
   std::optional<ResourceStatus> resources;
+  std::optional<std::int64_t> memory_limit_bytes;
   std::string hang_class, hang_since, hang_detail;
   std::string hang_where, hang_action, hang_evidence;  ///< "" if not known
-  std::optional<std::int64_t> memory_limit_bytes;
   std::optional<double> hang_seconds, hang_due_in_seconds;
   std::string log_file;  ///< raw: a path to open
   std::string problem;

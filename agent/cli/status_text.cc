@@ -61,6 +61,19 @@ std::string failures(const ProbeStatus& probe) {
          std::to_string(probe.failure_threshold);
 }
 
+/// It was said before the hang began, and says nothing of it.
+bool precedes_hang(const BackendStatus& backend, const ProbeStatus& probe) {
+  return backend.hang_seconds && probe.age_seconds && *probe.age_seconds > *backend.hang_seconds;
+}
+
+/// How old an answer is, once that is more than is usual.
+std::string age_words(const BackendStatus& backend, const ProbeStatus& probe) {
+  if (!probe.age_seconds) return "";
+  const bool before = precedes_hang(backend, probe);
+  if (!before && *probe.age_seconds < probe.period_seconds + 1) return "";
+  return format_uptime(*probe.age_seconds) + " ago" + (before ? ", before the hang" : "");
+}
+
 std::string success_facts(const ProbeStatus& probe) {
   return joined({probe.detail, probe.elapsed_seconds ? "in " + latency_text(*probe.elapsed_seconds) : ""},
                 " ");
@@ -108,10 +121,13 @@ std::string probe_line(const BackendStatus& backend, const ProbeStatus* probe, c
   const std::string subject = std::string(words.subject) + " ";
   if (probe == nullptr) return check_line(Mark::kNone, subject + "not configured", "");
   if (!is_probed(backend)) return check_line(Mark::kNone, subject + "not checked", "not running");
+  const std::string age = age_words(backend, *probe);
   if (probe->outcome == "success")
-    return check_line(Mark::kGood, subject + words.good, success_facts(*probe));
+    return check_line(precedes_hang(backend, *probe) ? Mark::kNone : Mark::kGood, subject + words.good,
+                      joined({success_facts(*probe), age}, ", "));
   if (probe->outcome == "failure")
-    return check_line(Mark::kBad, subject + words.bad, failure_facts(*probe, words.with_reason));
+    return check_line(Mark::kBad, subject + words.bad,
+                      joined({failure_facts(*probe, words.with_reason), age}, ", "));
   if (probe->outcome.empty()) return check_line(Mark::kNone, subject + "not checked yet", "");
   return check_line(Mark::kNone, subject + "unknown", failure_facts(*probe, true));
 }
@@ -155,7 +171,7 @@ std::string outlook(const BackendStatus& backend) {
 std::string state_words(const BackendStatus& backend) {
   std::string words = backend.state.empty() ? "unknown" : backend.state;
   if (backend.state == "running" && !backend.health.empty() && backend.health != "unknown")
-    words += ", " + backend.health;
+    words += ", " + (backend.health_reason.empty() ? backend.health : backend.health_reason);
   const std::string why = !backend.hang_class.empty()                              ? backend.hang_class
                           : backend.state == "degraded" || backend.state == "hung" ? backend.health_reason
                                                                                    : "";
@@ -207,6 +223,16 @@ std::string cpu_words(const ResourceStatus& used) {
   return total.empty() ? now : now + " (" + total + ")";
 }
 
+/// What is compared with the limit.
+std::string memory_words(const ResourceStatus& used) {
+  if (!used.memory_bytes) return "";
+  const bool shared_once = used.memory_source == "proportional";
+  return "memory " + format_bytes(*used.memory_bytes) +
+         (shared_once                      ? " (shared pages once)"
+          : used.memory_source == "cgroup" ? " (of its cgroup)"
+                                           : "");
+}
+
 std::string resource_line(const BackendStatus& backend) {
   if (!backend.resources || backend.state == "stopped" || backend.state == "failed") return "";
   const ResourceStatus& used = *backend.resources;
@@ -216,21 +242,12 @@ std::string resource_line(const BackendStatus& backend) {
         std::to_string(*used.processes) + (*used.processes == 1 ? " process" : " processes");
     memory = memory.empty() ? processes : memory + " in " + processes;
   }
+  if (backend.memory_limit_bytes) memory += ", limit " + format_bytes(*backend.memory_limit_bytes);
   const std::string line =
       joined({memory, cpu_words(used), used.open_fds ? "fds " + std::to_string(*used.open_fds) : "",
               used.threads ? "threads " + std::to_string(*used.threads) : ""},
              kGap);
   return line.empty() ? "" : "  " + line + "\n";
-}
-
-/// What is compared with the limit.
-std::string memory_words(const ResourceStatus& used) {
-  if (!used.memory_bytes) return "";
-  const bool shared_once = used.memory_source == "proportional";
-  return "memory " + format_bytes(*used.memory_bytes) +
-         (shared_once                      ? " (shared pages once)"
-          : used.memory_source == "cgroup" ? " (of its cgroup)"
-                                           : "");
 }
 
 std::string hang_line(const BackendStatus& backend) {
@@ -242,7 +259,6 @@ std::string hang_line(const BackendStatus& backend) {
   const std::string where = backend.hang_where.empty() ? "" : "in " + backend.hang_where;
   std::string next;
   if (!backend.hang_action.empty() && backend.hang_due_in_seconds)
-  if (backend.memory_limit_bytes) memory += ", limit " + format_bytes(*backend.memory_limit_bytes);
     next =
         backend.hang_action +
         (*backend.hang_due_in_seconds > 0 ? " in " + latency_text(*backend.hang_due_in_seconds) : " is due");

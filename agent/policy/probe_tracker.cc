@@ -34,6 +34,7 @@ void ProbeTracker::record(const ProbeResult& result, TimePoint began, WallTime e
   if (result.outcome != Outcome::kUnknown) excuse_.reset();
   attempted_ = true;
   last_attempt_ = ended;
+  last_ended_ = began + result.elapsed;
   switch (result.outcome) {
     case Outcome::kSuccess:
       ++attempts_;

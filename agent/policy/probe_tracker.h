@@ -47,6 +47,9 @@ class ProbeTracker {
   /// are fewer.
   [[nodiscard]] std::optional<TimePoint> threshold_began() const;
 
+  /// When the last attempt ended, whatever came of it; nullopt before the first.
+  [[nodiscard]] std::optional<TimePoint> last_ended() const { return last_ended_; }
+
   /// Of the newest failure.
   [[nodiscard]] const std::optional<Excuse>& excuse() const { return excuse_; }
   /// The newest attempt had a good answer, which was still on its way.
@@ -60,7 +63,7 @@ class ProbeTracker {
   bool attempted_ = false;
   bool failing_ = false;
   int failures_ = 0, successes_ = 0;
-  std::optional<TimePoint> last_success_began_, succeeding_since_;
+  std::optional<TimePoint> last_success_began_, succeeding_since_, last_ended_;
   std::deque<TimePoint> failures_began_;  ///< of the present run that count, the newest failure_threshold
   std::optional<TimePoint> count_from_;
   std::optional<Excuse> excuse_;

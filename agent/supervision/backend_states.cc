@@ -137,16 +137,19 @@ BackendSnapshot Backend::snapshot() const {
   if (!running) snapshot.uptime_seconds.reset();
   startup_.fill(snapshot.startup);
   hangs_.fill(snapshot);
-  for (const auto& probe : prober_.trackers()) snapshot.probes.push_back(probe.snapshot());
+  for (const auto& probe : prober_.trackers()) {
+    snapshot.probes.push_back(probe.snapshot());
+    if (const auto ended = probe.last_ended()) snapshot.probes.back().age_seconds = to_seconds(now - *ended);
+  }
   snapshot.name = config.name;
   snapshot.state = story_.record().state();
   snapshot.health = running ? std::string(to_string(health.health)) : "unknown";
-  snapshot.health_reason = health.reason;
+  snapshot.health_reason =
+      running && health.health == Health::kHealthy ? describe_doubts(snapshot.probes) : health.reason;
   snapshot.desired_running = lifecycle().desired_running();
   snapshot.ready = running && health.health == Health::kHealthy;
   snapshot.backoff_seconds = to_seconds(lifecycle().backoff_delay());
-  if (const auto next = lifecycle().next_attempt())
-    snapshot.next_attempt = schedule.wall_now() + std::chrono::duration_cast<WallTime::duration>(*next - now);
+  snapshot.next_attempt = driver_.next_attempt();
   snapshot.awaiting = to_string(lifecycle().awaiting());
   snapshot.restart_budget = lifecycle().budget().remaining(now);
   snapshot.restart_limit = config.restart.start_limit;

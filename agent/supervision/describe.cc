@@ -74,6 +74,16 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
   return text + ". Its processes were stopped.";
 }
 
+std::string describe_doubts(const std::vector<ProbeSnapshot>& probes) {
+  std::string text;
+  for (const ProbeSnapshot& probe : probes) {
+    if (probe.outcome != "failure" || probe.role == to_string(ProbeRole::kStartup)) continue;
+    text += (text.empty() ? "" : ", ") + probe.name + " failing " +
+            std::to_string(probe.consecutive_failures) + " of " + std::to_string(probe.failure_threshold);
+  }
+  return text;
+}
+
 std::uint16_t database_port(const ProbeSpec& probe) {
   constexpr std::uint16_t kPostgres = 5432;
   const std::string& target = probe.target;  // holds no secret: "postgresql://127.0.0.1:5433/app"
@@ -106,7 +116,7 @@ std::string describe_memory(std::uint64_t limit, const UsedMemory& used, std::ve
   std::sort(members.begin(), members.end(),
             [](const ProcStat& a, const ProcStat& b) { return a.resident_pages > b.resident_pages; });
   if (members.size() > kNamed) members.resize(kNamed);
-  const char* separator = "; most of it: ";
+  const char* separator = "; most is resident in: ";
   for (const auto& member : members) {
     const auto process = describe_process(member.pid);
     text += separator + ("pid " + std::to_string(member.pid)) + " (" +

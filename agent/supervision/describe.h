@@ -23,6 +23,10 @@ std::string describe_start_timeout(const BackendConfig& config, std::optional<St
                                    const std::vector<ProbeTracker>& probes, const std::string& absence,
                                    const std::string& hang);
 
+/// "http failing 2 of 3": the checks of a running backend that failed last, though not often enough to say
+/// anything of its health; "" if all is well.
+std::string describe_doubts(const std::vector<ProbeSnapshot>& probes);
+
 /// The probe that asks the backend's database server; nullptr without one.
 const ProbeSpec* own_database(const BackendConfig& config);
 /// Where that server listens; nullopt without one.

@@ -110,10 +110,26 @@ bool is_asked(const BackendSnapshot& backend, const ProbeSnapshot& probe) {
   return !rests || (backend.awaiting == "database" && probe.kind == "database");
 }
 
+/// It was said before the hang began, and says nothing of it.
+bool precedes_hang(const BackendSnapshot& backend, const ProbeSnapshot& probe) {
+  return backend.hang && probe.age_seconds && *probe.age_seconds > backend.hang->lasted_seconds;
+}
+
+/// How old an answer is, once that is more than is usual.
+std::string age(const BackendSnapshot& backend, const ProbeSnapshot& probe) {
+  if (!probe.age_seconds) return "";
+  const bool before = precedes_hang(backend, probe);
+  if (!before && !is_old(*probe.age_seconds, probe.period_seconds)) return "";
+  return " <small>" + span_text(*probe.age_seconds) + " ago" + (before ? ", before the hang" : "") +
+         "</small>";
+}
+
 /// Colour, sign and word, so that nobody needs to see colours.
-std::string verdict(const ProbeSnapshot& probe) {
+std::string verdict(const BackendSnapshot& backend, const ProbeSnapshot& probe) {
   if (!probe.outcome) return "<td class=calm>&#8943; not asked yet";
-  if (*probe.outcome == "success") return "<td class=good>&#10003; ok";
+  if (*probe.outcome == "success")
+    return (precedes_hang(backend, probe) ? "<td class=calm>&#8943; ok" : "<td class=good>&#10003; ok") +
+           age(backend, probe);
   const bool failed = *probe.outcome == "failure";
   std::string cell = failed ? "<td class=bad>&#10007; failed" : "<td class=wait>? unknown";
   if (!probe.reason.empty()) cell += ": " + html(probe.reason);
@@ -121,7 +137,7 @@ std::string verdict(const ProbeSnapshot& probe) {
     cell += " <small>" + std::to_string(probe.consecutive_failures) + " of " +
             std::to_string(probe.failure_threshold) + "</small>";
   }
-  return cell;
+  return cell + age(backend, probe);
 }
 
 std::size_t slots_of(const TimeScale& scale) {
@@ -149,7 +165,7 @@ std::string checks(const BackendSnapshot& backend, const BackendRecent& recent, 
     const ProbeSnapshot& probe = backend.probes[i];
     const bool asked = is_asked(backend, probe);
     table += "<tr><th scope=row title=\"" + html(probe.role + " " + probe.target) + "\">" + html(probe.name) +
-             (asked ? verdict(probe) : "<td class=calm>&#8943; not asked now") + "<td>" +
+             (asked ? verdict(backend, probe) : "<td class=calm>&#8943; not asked now") + "<td>" +
              (asked && probe.elapsed_seconds ? latency_text(*probe.elapsed_seconds) : "") +
              latency_cell(i < recent.probes.size() ? &recent.probes[i] : nullptr, scale) +
              "<td class=detail>" + (asked ? html(probe.detail) : "") + "\n";

@@ -46,6 +46,7 @@ ProbeSnapshot probe(const std::string& name, const std::string& target) {
   for (const double seconds : {.0005, .003, .003, .2, 20.0}) probe.duration.observe(seconds);
   probe.phases = {{"resolve", 0.0001}, {"connect", 0.0003}};
   probe.last_attempt = at(10000);
+  probe.age_seconds = 2.5;
   probe.last_success = at(10000);
   probe.detail = name + " answers";
   return probe;
@@ -61,9 +62,9 @@ ResourceSnapshot resources() {
   tree.cpu_user_seconds = 12.5;
   tree.cpu_system_seconds = 2.25;
   tree.resident_bytes = 117440512;
-  tree.virtual_bytes = 4294967296;
   tree.used_memory_bytes = 100663296;
   tree.used_memory_source = "proportional";
+  tree.virtual_bytes = 4294967296;
   tree.swap_bytes = 8192;
   tree.proportional_bytes = 100663296;
   tree.open_fds = 63;

@@ -1,9 +1,11 @@
 """A database that is down makes the backend degraded; it never restarts it."""
 
 import os
+import socket
 
 import pytest
 
+from harness.agent import PYTHON_BACKEND
 from harness.waiting import holds_for, wait_until
 
 # Minutes of a real outage are the same story: CODEX_OUTAGE_SECONDS=300 tells it in full.
@@ -28,6 +30,28 @@ timeout = "1s"
         agent.start()
         made.append(agent)
     return made
+
+
+def test_health_does_not_stand_above_a_check_that_fails(agent):
+    with socket.socket() as database:
+        database.bind(("127.0.0.1", 0))
+        port = database.getsockname()[1]
+        agent.configure(PYTHON_BACKEND, f"""\
+[backend.app.probe.second]
+kind = "port"
+port = {port}
+role = "readiness"
+period = "500ms"
+failure_threshold = 100
+""")
+        database.listen()
+        agent.start()
+    wait_until(lambda: agent.backend()["health_reason"], 10, "the doubt")
+    backend = agent.backend()
+    assert backend["state"] == "running" and backend["health"] == "healthy"
+    assert backend["health_reason"].startswith("second failing ") and backend["health_reason"].endswith(" of 100")
+    shown = agent.run("status", expect=0).stdout
+    assert "running, second failing " in shown and "healthy" not in shown
 
 
 class Outage:

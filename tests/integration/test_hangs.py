@@ -28,6 +28,15 @@ def test_the_function_that_hangs_is_named(agent):
     assert "no process of it listens" in agent.run("stack", expect=1).stderr
 
 
+def test_an_answer_from_before_a_hang_is_shown_as_such(agent):
+    start_hanging_backend(agent, REPORT_ONLY)
+    hang(agent, "loop")
+    agent.wait_for_state("hung")
+    lines = agent.run("status", expect=5).stdout.splitlines()
+    health = next(line for line in lines if "Health endpoint" in line)
+    assert health.startswith("  –") and "before the hang" in health
+
+
 @pytest.mark.parametrize("mode,kind", [("loop", "spin"), ("regex", "spin"), ("atomics", "futex")])
 def test_a_blocked_event_loop_is_named_and_restarted(agent, mode, kind):
     start_hanging_backend(agent)

@@ -19,7 +19,7 @@ constexpr const char* kHealthy = R"({"schema":1,"agent":{"pid":4200},"backends":
      "detail":"PostgreSQL 15.20 at 127.0.0.1:5432/codex"}],
   "startup":{"duration_seconds":3.42,"phases":{"respond":0.9,"spawn":0.01,"listen":2.1,"database":0.41},
              "waiting_for":null},
-  "resources":{"processes":4,"threads":33,"resident_memory_bytes":117440512,"cpu_ratio":0.0123,"cpu_seconds_total":4.125,"open_fds":63},
+  "resources":{"processes":4,"threads":33,"resident_memory_bytes":217440512,"used_memory_bytes":117440512,"used_memory_source":"proportional","cpu_ratio":0.0123,"cpu_seconds_total":4.125,"open_fds":63},
   "hang":null,"problem":"","log_file":"/srv/logs/server.log"}]})";
 
 std::string render(const std::string& document) {
@@ -43,8 +43,51 @@ TEST(StatusText, AHealthyBackendShowsTheThreeChecksAndTheirFacts) {
             "  ✅ Health endpoint responding            GET /health 200 in 3.4 ms\n"
             "  ✅ Database connected                    PostgreSQL 15.20 at 127.0.0.1:5432/codex in 2.1 ms\n"
             "  started in 3.42 s: spawn 0.01, listen 2.10, database 0.41, respond 0.90\n"
-            "  memory 112 MiB in 4 processes   CPU 1.2 % (4.1 s in all)   fds 63   threads 33\n");
+            "  memory 112 MiB (shared pages once) in 4 processes   CPU 1.2 % (4.1 s in all)   fds 63   "
+            "threads 33\n");
   EXPECT_EQ(exit_code(kHealthy), kExitOk);
+}
+
+TEST(StatusText, HealthDoesNotStandAboveAFailingCheck) {
+  const std::string document = one(
+      R"("name":"codex","state":"running","health":"healthy","health_reason":"http failing 2 of 3",
+         "probes":[{"name":"http","outcome":"failure","reason":"status","detail":"GET /health 503",
+                    "consecutive_failures":2,"failure_threshold":3,"age_seconds":4.9,"period_seconds":5}])");
+  EXPECT_THAT(render(document), ::testing::StartsWith("codex   running, http failing 2 of 3   "));
+  EXPECT_EQ(exit_code(document), kExitOk);
+}
+
+TEST(StatusText, AnAnswerThatIsOlderThanUsualShowsItsAge) {
+  const auto health = [](const char* age, const char* hang) {
+    return render(one(R"("name":"codex","state":"running","hang":)" + std::string(hang) +
+                      R"(,"probes":[{"name":"http","outcome":"success","detail":"GET /health 200",
+                                     "elapsed_seconds":0.0034,"period_seconds":5,"age_seconds":)" +
+                      age + "}]"));
+  };
+  using ::testing::HasSubstr;
+  using ::testing::Not;
+  EXPECT_THAT(health("5.99", "null"), HasSubstr("GET /health 200 in 3.4 ms\n"));
+  EXPECT_THAT(health("6", "null"),
+              HasSubstr("✅ Health endpoint responding            GET /health 200 in 3.4 ms, 6s ago\n"));
+  const char* hang = R"({"class":"spin","lasted_seconds":3})";
+  EXPECT_THAT(health("2.9", hang), HasSubstr("in 3.4 ms\n")) << "it came in spite of the hang";
+  EXPECT_THAT(
+      health("3.1", hang),
+      HasSubstr(
+          "–  Health endpoint responding            GET /health 200 in 3.4 ms, 3s ago, before the hang\n"));
+}
+
+TEST(StatusText, MemoryIsTheFigureThatTheLimitIsComparedWith) {
+  const auto memory = [](const char* source) {
+    return render(
+        one(R"("name":"a","state":"running","memory_limit_bytes":536870912,"resources":{"processes":5,
+        "resident_memory_bytes":1073741824,"used_memory_bytes":104857600,"used_memory_source":")" +
+            std::string(source) + "\"}"));
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(memory("resident"), HasSubstr("  memory 100 MiB in 5 processes, limit 512 MiB\n"));
+  EXPECT_THAT(memory("cgroup"),
+              HasSubstr("  memory 100 MiB (of its cgroup) in 5 processes, limit 512 MiB\n"));
 }
 
 TEST(StatusText, ADatabaseThatIsDownIsNamedWithItsReason) {

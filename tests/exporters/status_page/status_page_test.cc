@@ -42,6 +42,24 @@ std::string file(const std::string& name) {
   return text.str();
 }
 
+TEST(StatusPage, AnAnswerThatIsOlderThanUsualShowsItsAgeAndWhetherItPrecedesTheHang) {
+  Snapshot snapshot = sample_snapshot();
+  ProbeSnapshot& http = snapshot.backends[0].probes[1];
+  http.outcome = "success";
+  http.period_seconds = 5;
+  http.age_seconds = 5.9;
+  EXPECT_THAT(page_of(snapshot), Not(HasSubstr(" ago</small>")));
+  http.age_seconds = 6;
+  EXPECT_THAT(page_of(snapshot), HasSubstr("<td class=good>&#10003; ok <small>6 s ago</small>"));
+  HangSnapshot hang{"spin", {}, "uses 99 % of a CPU", "", "", "restart"};
+  hang.lasted_seconds = 4;
+  snapshot.backends[0].hang = hang;
+  EXPECT_THAT(page_of(snapshot),
+              HasSubstr("<td class=calm>&#8943; ok <small>6 s ago, before the hang</small>"));
+  http.age_seconds = 3;
+  EXPECT_THAT(page_of(snapshot), Not(HasSubstr("before the hang")));
+}
+
 TEST(StatusPage, ShowsTheBackendItsChecksAndTheWayOn) {
   const std::string page = page_of(sample_snapshot());
   EXPECT_THAT(page, HasSubstr("HTTP/1.1 200 OK\r\n"));
