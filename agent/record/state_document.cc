@@ -68,6 +68,10 @@ SavedBackend backend_from(const Json& json) {
   if (ready != json.end()) backend.ready = ready->get<bool>();
   backend.guessable = ready == json.end() || json.value("guessable", false);
   json.at("generation").get_to(backend.generation);
+  if (const auto at = json.find("started_at_us"); at != json.end())
+    backend.started_at = WallTime(std::chrono::microseconds(at->get<std::int64_t>()));
+  if (const auto since = json.find("running_since_monotonic_ns"); since != json.end())
+    backend.running_since = TimePoint(std::chrono::nanoseconds(since->get<std::int64_t>()));
   json.at("failures").get_to(backend.budget.failures);
   for (const Json& at : json.at("restarts_at_monotonic_ns")) {
     backend.budget.restarts.emplace_back(std::chrono::nanoseconds(at.get<std::int64_t>()));
@@ -91,6 +95,13 @@ std::string render_saved_backend(const SavedBackend& backend) {
                {"history", to_json(backend.history)}};
   if (backend.ready) json["ready"] = *backend.ready;
   if (backend.guessable) json["guessable"] = true;
+  if (backend.started_at) {
+    const auto since_epoch = backend.started_at->time_since_epoch();
+    json["started_at_us"] = std::chrono::duration_cast<std::chrono::microseconds>(since_epoch).count();
+  }
+  if (backend.running_since)
+    json["running_since_monotonic_ns"] =
+        std::chrono::nanoseconds(backend.running_since->time_since_epoch()).count();
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -21,6 +21,8 @@ struct SavedBackend {
   std::optional<bool> ready;     ///< the generation had completed its start; nullopt: nobody wrote that down
   bool guessable = false;        ///< its processes are of 0.1.0: TreeIdentity::guessable
   std::uint64_t generation = 0;
+  std::optional<WallTime> started_at;      ///< the generation, as it was told
+  std::optional<TimePoint> running_since;  ///< it was ready
   RestartBudget::History budget;
   BackendHistory history;
 };

@@ -71,7 +71,8 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                       health_.begin_generation();
                       application_.begin_generation();
                       resources_.begin_generation();
-                      if (tree_.port() != nullptr)
+                      // How long a start took is not known of one that another agent began.
+                      if (tree_.port() != nullptr && !process_.adopted())
                         hangs_.watch().watch_start(own_database_port(context_.config),
                                                    context_.config.start_timeout);
                     },
@@ -141,8 +142,8 @@ Backend::Backend(const BackendConfig& config, const BackendServices& services, s
                         if (used)
                           story_.note_usage(static_cast<double>(tree_.usage().used_memory.bytes),
                                             tree_.cpu_ratio());
-                        look_at_application();
                         if (lifecycle().state() == State::kStarting) look_for_debugger();
+                        look_at_application();
                         follow_health();
                         context_.changed();
                       },
@@ -271,7 +272,7 @@ void Backend::save() {
   saved.stopping = lifecycle().state() == State::kStopping;
   saved.ready = lifecycle().state() == State::kRunning;
   saved.guessable = tree_.identity().guessable;
-  saved.generation = process_.generation();
+  process_.save(saved);
   saved.budget = lifecycle().budget().history();
   saved.history = story_.record().history();
   context_.services.state.save(name(), std::move(saved));

@@ -47,7 +47,8 @@ void BackendProcess::spawn() {
     return spawn_failed(error);
   }
   told_to_end_ = false;
-  started_at_ = schedule_.wall_now();
+  // Whole microseconds, as they are written down for the next agent.
+  started_at_ = std::chrono::time_point_cast<std::chrono::microseconds>(schedule_.wall_now());
   record_.started();
   tree_.write_pid_file();
   log_.info(LogLine("spawned")
@@ -83,10 +84,16 @@ void BackendProcess::tree_empty(bool port_free) {
   port_is_free_ = false;
 }
 
+/// What was written down of this very generation; nullptr if nothing was.
+const SavedBackend* BackendProcess::earlier(std::uint64_t generation) const {
+  return earlier_ && earlier_->generation == generation ? &*earlier_ : nullptr;
+}
+
 /// Whether a leftover had completed its start. What is known of another generation, or nothing, says less than
 /// its port.
 bool BackendProcess::was_ready(const ProcessTree::Adoptable& leftover) {
-  if (earlier_ && earlier_->ready && earlier_->generation == leftover.generation) return *earlier_->ready;
+  const SavedBackend* const known = earlier(leftover.generation);
+  if (known != nullptr && known->ready) return *known->ready;
   return !tree_.look_at_port() || tree_.port()->ours;
 }
 
@@ -102,7 +109,9 @@ void BackendProcess::adopt() {
   if (!adopted) return events_.reported({{EventType::kExited, Cause::kCrash}, ""});  // It ended a moment ago.
   generation_ = leftover->generation;
   adopted_ = true;
-  started_at_ = wall_time_of(leftover->leader.start_ticks);
+  const SavedBackend* const known_of_it = earlier(generation_);
+  started_at_ = known_of_it != nullptr ? known_of_it->started_at : std::nullopt;
+  if (!started_at_) started_at_ = wall_time_of(leftover->leader.start_ticks);
   adopted_ready_ = was_ready(*leftover);
   tree_.begin_generation();
   events_.begins();
@@ -117,7 +126,19 @@ void BackendProcess::adopt() {
 
 void BackendProcess::ready() {
   running_since_ = schedule_.now();
-  if (adopted_) *running_since_ -= std::chrono::duration_cast<Duration>(schedule_.wall_now() - *started_at_);
+  if (!adopted_) return;
+  const SavedBackend* const known = earlier(generation_);
+  if (known != nullptr && known->running_since) {
+    running_since_ = known->running_since;
+  } else if (adopted_ready_) {
+    *running_since_ -= std::chrono::duration_cast<Duration>(schedule_.wall_now() - *started_at_);
+  }
+}
+
+void BackendProcess::save(SavedBackend& saved) const {
+  saved.generation = generation_;
+  saved.started_at = started_at_;
+  saved.running_since = running_since_;
 }
 
 void BackendProcess::fill(BackendSnapshot& snapshot) const {

@@ -58,10 +58,13 @@ class BackendProcess {
   [[nodiscard]] bool adopted() const { return adopted_; }
   /// ... and its start had been completed then.
   [[nodiscard]] bool adopted_ready() const { return adopted_ready_; }
+  /// For the next agent, so that it tells the same of what it takes over: generation, times.
+  void save(SavedBackend& saved) const;
   /// Generation, times.
   void fill(BackendSnapshot& snapshot) const;
 
  private:
+  [[nodiscard]] const SavedBackend* earlier(std::uint64_t generation) const;
   [[nodiscard]] bool was_ready(const ProcessTree::Adoptable& leftover);
 
   std::string backend_;
@@ -74,7 +77,8 @@ class BackendProcess {
   Events events_;
   std::uint64_t generation_ = 0;
   std::optional<WallTime> started_at_;
-  std::optional<TimePoint> running_since_;  ///< since it is ready; of an adopted one since its start
+  std::optional<TimePoint>
+      running_since_;  ///< since it is ready; of an adopted one since its start, if only that is known
   bool adopted_ = false, adopted_ready_ = false;
   bool told_to_end_ = false;   ///< by an earlier agent: what lives is not to be taken over
   bool port_is_free_ = false;  ///< it was looked at in this very step

@@ -42,7 +42,9 @@ std::optional<SelfProcess> read_self_process() {
   self.threads = stat->threads;
   self.virtual_bytes = stat->virtual_bytes;
   self.resident_bytes = stat->resident_pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  self.started_at = wall_time_of(stat->start_ticks);
+  // Once: it is made of two clocks, which never agree on it twice.
+  static const WallTime started_at = wall_time_of(stat->start_ticks);
+  self.started_at = started_at;
   self.open_fds = count_open_fds();
   self.max_fds = soft_limit(RLIMIT_NOFILE);
   self.max_virtual_bytes = soft_limit(RLIMIT_AS);

@@ -16,6 +16,7 @@ def serving(agent):
 
 def test_the_next_agent_takes_the_backend_over_without_a_failed_request(serving):
     before = serving.backend()
+    started = serving.metrics().value("codex_agent_backend_start_time_seconds")
     with Requests(serving.port) as requests:
         wait_until(lambda: requests.served > 20, 10, "requests")
         serving.kill_daemon()
@@ -26,8 +27,10 @@ def test_the_next_agent_takes_the_backend_over_without_a_failed_request(serving)
     after = serving.backend()
     assert (after["pid"], after["generation"]) == (before["pid"], before["generation"])
     assert after["restarts"]["total"] == 0
+    assert after["started_at"] == before["started_at"] and after["uptime_seconds"] - before["uptime_seconds"] < 30
     assert after["last_transition"]["reason"] == "ready"
     assert "adopted" in serving.run("events", expect=0).stdout
+    assert serving.metrics().value("codex_agent_backend_start_time_seconds") == started, "another one of the same process"
 
 
 def test_the_death_of_an_adopted_backend_is_seen_and_it_is_restarted(serving):

@@ -49,6 +49,22 @@ def test_both_formats_are_valid_in_every_state(agent):
         assert {"codex_agent_backend_up", "codex_agent_backend_restarts", "codex_agent_probe_duration_seconds"} <= names
 
 
+def test_what_does_not_change_is_told_with_one_value(agent):
+    """changes() counts every last digit that differs."""
+    agent.configure([*PYTHON_BACKEND, "--exit", "1", "--after", "1000"], '[backend.app.restart]\ninitial_delay = "25s"\n')
+    agent.start()
+    agent.wait_for_state("backoff")
+    values = {}
+    for _ in range(200):
+        for line in agent.http()[2].decode().splitlines():
+            name, _, value = line.rpartition(" ")
+            if "start_time" in name or "timestamp" in name or name.endswith("_info") or "_max_" in name:
+                values.setdefault(name, set()).add(value)
+    values.pop('codex_agent_loop_last_iteration_timestamp_seconds{loop="main"}')
+    assert "process_start_time_seconds" in values and 'codex_agent_backend_next_attempt_timestamp_seconds{backend="app"}' in values
+    assert {name: seen for name, seen in values.items() if len(seen) > 1 and not name.startswith("#")} == {}
+
+
 def test_series_are_the_same_after_twenty_restarts_and_counters_only_grow(agent):
     agent.configure([*PYTHON_BACKEND, "--burn-children"])
     agent.start()

@@ -334,6 +334,22 @@ TEST_F(Processes, UptimeOfAnAdoptedOneCountsFromItsStart) {
   EXPECT_NEAR(told().uptime_seconds.value_or(0), 306, 0.1);
 }
 
+TEST_F(Processes, AnAdoptedOneHasTheTimesThatTheEarlierAgentTold) {
+  SavedBackend earlier = saved(kLeftover.generation, true);
+  earlier.started_at = schedule_.wall_now() - std::chrono::seconds(300);
+  earlier.running_since = schedule_.now() - seconds(290);
+  begin(earlier);
+  tree_.leftover = kLeftover;
+  process_->adopt();
+  process_->ready();
+  EXPECT_EQ(told().started_at, earlier.started_at);
+  EXPECT_EQ(told().uptime_seconds, 290.0);
+  SavedBackend next;
+  process_->save(next);
+  EXPECT_EQ(next.started_at, earlier.started_at);
+  EXPECT_EQ(next.running_since, earlier.running_since);
+}
+
 TEST_F(Processes, OfWhatHasEndedOnlyTheNumberIsLeft) {
   begin();
   process_->spawn();
