@@ -70,6 +70,8 @@ bool Backend::look_for_debugger() {
            context_.services.redactor.safe(hold) + ".";
   if (hold != held_start_) story_.tell_problem(hold);
   held_start_ = std::move(hold);
+  // It is stuck for a reason, and how long it takes is not usual.
+  if (!held_start_.empty()) hangs_.watch().start_is_over();
   return !held_start_.empty();
 }
 

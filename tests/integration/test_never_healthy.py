@@ -107,4 +107,5 @@ def test_a_debugger_that_is_awaited_holds_the_time_limit_of_a_start(agent):
         wait_until(lambda: "one is connected to" in agent.backend()["problem"], 5, "who holds it now")
         debugger.run()
     assert start.wait(20) == 0
-    assert agent.backend()["pid"] == pid and not agent.backend()["problem"]
+    backend = agent.backend()
+    assert backend["pid"] == pid and not backend["problem"] and not backend["last_hang"]

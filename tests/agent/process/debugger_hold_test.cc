@@ -36,5 +36,37 @@ TEST(DebuggerHold, NobodyHoldsWhatRunsFreely) {
   EXPECT_EQ(describe_debugger({}), "");
 }
 
+TEST(DebuggerHold, ATracerIsNamedUnlessItIsTheTreesOwnAndLetsItRun) {
+  Pipe told, go_on;
+  const Child tracer = fork_child([&] {
+    const pid_t traced = ::fork();
+    if (traced == 0) {
+      ::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+      ::raise(SIGSTOP);
+      for (;;) ::pause();
+    }
+    ::waitpid(traced, nullptr, 0);
+    told.send(traced);
+    static_cast<void>(go_on.receive<char>());
+    ::ptrace(PTRACE_CONT, traced, nullptr, nullptr);
+    told.send(traced);
+    for (;;) ::pause();  // The kernel ends what it traces with it, or lets it go.
+  });
+  const auto traced = told.receive<pid_t>();
+  const auto stopped = read_proc_stat(traced), own = read_proc_stat(tracer.pid());
+  ASSERT_TRUE(stopped && own);
+  const std::string words = "pid " + std::to_string(tracer.pid()) + " (" + own->comm + ") traces pid " +
+                            std::to_string(traced) + " (" + stopped->comm + ")";
+  EXPECT_EQ(describe_debugger({*stopped}), words);
+  EXPECT_EQ(describe_debugger({*own, *stopped}), words) << "its own, but it has stopped it";
+  go_on.send('g');
+  static_cast<void>(told.receive<pid_t>());
+  auto running = *stopped;
+  running.state = 'S';
+  EXPECT_EQ(describe_debugger({*own, running}), "") << "e.g. a backend that runs under strace";
+  EXPECT_EQ(describe_debugger({running}), words);
+  ::kill(traced, SIGKILL);
+}
+
 }  // namespace
 }  // namespace codex

@@ -20,6 +20,8 @@ SavedBackend sample() {
   backend.stopping = true;
   backend.ready = true;
   backend.generation = 7;
+  backend.started_at = WallTime(std::chrono::microseconds(1'792'000'000'123'456));
+  backend.running_since = TimePoint(milliseconds(98765));
   backend.budget = {2, {TimePoint{seconds(11)}, TimePoint{milliseconds(12345)}}};
   backend.history.starts = 7;
   backend.history.restarts = {{"crash", 3}};
@@ -42,6 +44,8 @@ TEST(StateDocument, ReadsWhatItWrote) {
   EXPECT_EQ(damage, "");
   EXPECT_EQ(render_saved_backend(read->at("app")), render_saved_backend(sample()));
   EXPECT_EQ(read->at("app").budget.restarts, sample().budget.restarts);
+  EXPECT_EQ(read->at("app").started_at, sample().started_at);
+  EXPECT_EQ(read->at("app").running_since, sample().running_since);
   EXPECT_EQ(read->at("app").history.last_exit->cause, "crash");
 }
 
