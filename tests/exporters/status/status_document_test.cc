@@ -68,10 +68,11 @@ TEST(StatusDocument, HasTheAgreedKeys) {
   EXPECT_EQ(keys_of(backend["port"]),
             (Keys{"number", "listening", "owner_pid", "owner_command", "ours", "accept_queue"}));
   EXPECT_EQ(keys_of(backend["startup"]), (Keys{"duration_seconds", "phases", "waiting_for"}));
-  EXPECT_EQ(keys_of(backend["probes"][1]),
-            (Keys{"name", "kind", "role", "target", "period_seconds", "timeout_seconds", "outcome", "reason",
-                  "elapsed_seconds", "consecutive_failures", "failure_threshold", "detail", "attempts",
-                  "last_attempt_at", "last_success_at", "phases", "http_status", "body_bytes"}));
+  EXPECT_EQ(
+      keys_of(backend["probes"][1]),
+      (Keys{"name", "kind", "role", "target", "period_seconds", "timeout_seconds", "outcome", "reason",
+            "elapsed_seconds", "consecutive_failures", "failure_threshold", "detail", "attempts",
+            "last_attempt_at", "age_seconds", "last_success_at", "phases", "http_status", "body_bytes"}));
 }
 
 TEST(StatusDocument, ShowsTheValuesOfTheSnapshot) {
