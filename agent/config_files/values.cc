@@ -49,10 +49,6 @@ constexpr std::string_view kStartLimitGrammar =
 constexpr std::string_view kStatusGrammar =
     "is not a list of status codes; write codes (100-599) and ranges, such as \"200-299,404\"";
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 // "10MiB" -> {"10", "MiB"}
 std::pair<std::string_view, std::string_view> split_unit(std::string_view text) {
   const auto end = std::find_if_not(text.begin(), text.end(), is_digit);

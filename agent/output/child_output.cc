@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/text/plain_text.h"
+
 namespace codex {
 
 namespace {
 
-constexpr std::size_t kMaxLastLines = 50;
+constexpr std::size_t kMaxLastLines = 100;
 constexpr auto kHandOverTime = std::chrono::seconds(1);
 constexpr std::array<const char*, ChildOutput::kStreams> kSuffixes = {".stdout", ".stderr"};
 
@@ -73,13 +75,14 @@ void ChildOutput::remember(std::string line) {
 
 std::vector<std::string> ChildOutput::last_lines(TimePoint since) const {
   std::vector<std::string> lines;
+  const auto show = [&](std::string_view line) {
+    lines.push_back(redactor_.safe(plain_text(line), LineMasker::kMaxShownLine));
+  };
   for (const Line& line : last_lines_) {
-    if (line.at >= since) lines.push_back(redactor_.safe(line.text, LineMasker::kMaxShownLine));
+    if (line.at >= since) show(line.text);
   }
   for (const auto& stream : streams_) {
-    if (!stream->unfinished_line().empty()) {
-      lines.push_back(redactor_.safe(stream->unfinished_line(), LineMasker::kMaxShownLine));
-    }
+    if (!stream->unfinished_line().empty()) show(stream->unfinished_line());
   }
   if (lines.size() > kMaxLastLines) {
     lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(kMaxLastLines));

@@ -80,8 +80,8 @@ class ChildOutput {
   /// When the child last wrote something; nullopt before the first time.
   [[nodiscard]] std::optional<WallTime> last_output() const;
 
-  /// The newest lines of both streams that came after `since`, 50 at most, oldest first, each safe to show
-  /// and at most 1 KiB. An unfinished line counts as new.
+  /// The newest lines of both streams that came after `since`, 100 at most, oldest first, each as a
+  /// terminal would have left it (plain_text()), safe to show and at most 1 KiB. An unfinished line counts as new.
   [[nodiscard]] std::vector<std::string> last_lines(TimePoint since = TimePoint::min()) const;
 
   /// A new generation: what the last one wrote says nothing about this one.

@@ -12,14 +12,8 @@ constexpr std::string_view kDelimiters = ":@/?#&=%";
 constexpr int kMaxPieces = 16;
 constexpr std::string_view kUnparsable = "(unparsable URL)";
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_alpha(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 bool is_word(char c) {
-  return is_alpha(c) || is_digit(c) || c == '_' || c == '-';
+  return is_letter(c) || is_digit(c) || c == '_' || c == '-';
 }
 
 int hex_value(char c) {

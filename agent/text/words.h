@@ -8,6 +8,13 @@
 
 namespace codex {
 
+[[nodiscard]] constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+[[nodiscard]] constexpr bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 /// A to Z become a to z; everything else stays.
 std::string to_lower(std::string_view text);
 
