@@ -25,6 +25,7 @@ class BackendTarget final : public OperationTarget {
   [[nodiscard]] Cause cause() const override { return backend_.lifecycle().cause(); }
   [[nodiscard]] bool desired_running() const override { return backend_.lifecycle().desired_running(); }
   [[nodiscard]] std::string summary() const override { return backend_.summary(); }
+  [[nodiscard]] std::vector<std::string> last_output() const override { return backend_.last_output(); }
   [[nodiscard]] std::string progress() const override { return backend_.progress(); }
   [[nodiscard]] bool saved() const override { return backend_.saved(); }
 

@@ -54,6 +54,7 @@ struct LastExit {
   std::optional<std::string> signal;  ///< "SIGKILL"
   WallTime at{};
   std::string cause;  ///< one of kExitCauses; "" for an end that was asked for
+  std::string why;    ///< the line that said so: "TypeError: x (server.js:20)"; safe to show; "" without one
 };
 
 struct LastTransition {

@@ -1,6 +1,7 @@
 #include "agent/cli/change_commands.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -70,7 +71,9 @@ void print_results(const CommandContext& context, const OperationDocument& opera
       continue;
     }
     print_error(line);
-    print_error("its output: " + suggest(context, "logs") +
+    if (!result.output.empty()) print_error("the last lines of its output:");
+    for (const std::string& said : result.output) write_text(STDERR_FILENO, "  | " + said + "\n");
+    print_error((result.output.empty() ? "its output: " : "all of it: ") + suggest(context, "logs") +
                 (operation.results.size() > 1 ? " " + result.backend : ""));
   }
   if (!starts(context.invocation.verb)) return;

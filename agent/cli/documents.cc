@@ -58,6 +58,13 @@ const Json& elements(const Json& json, const char* key) {
   return value.is_array() ? value : kEmpty;
 }
 
+std::vector<std::string> texts(const Json& json, const char* key) {
+  std::vector<std::string> found;
+  for (const Json& element : elements(json, key))
+    if (element.is_string()) found.push_back(escape_for_display(element.get<std::string>(), kTextLimit));
+  return found;
+}
+
 PortStatus port_of(const Json& json) {
   PortStatus port;
   port.number = integer(json, "number");
@@ -144,6 +151,8 @@ BackendStatus backend_of(const Json& json) {
                                                 count.get<std::int64_t>());
   }
   backend.last_exit = last_exit_of(member(json, "last_exit"));
+  backend.last_exit_why = text(member(json, "last_exit"), "why");
+  backend.last_exit_at = text(member(json, "last_exit"), "at");
   backend.awaiting = text(json, "awaiting");
   const Json& budget = member(json, "restart_budget");
   backend.restarts_left = integer(budget, "remaining");
@@ -203,6 +212,10 @@ void keep_backends(Json& status, const std::vector<std::string>& names) {
 
 }  // namespace
 
+std::string last_end(const BackendStatus& backend) {
+  return backend.last_exit + (backend.last_exit_why.empty() ? "" : ": " + backend.last_exit_why);
+}
+
 std::optional<StatusDocument> parse_status(std::string_view body) {
   const auto json = parse(body);
   return json ? status_of(*json) : std::nullopt;
@@ -221,9 +234,9 @@ std::optional<OperationDocument> parse_operation(std::string_view body) {
   operation.handed_over = boolean(*json, "handed_over").value_or(false);
   operation.status = std::move(*status);
   for (const Json& result : elements(*json, "results"))
-    operation.results.push_back({text(result, "backend"), text(result, "message"),
-                                 boolean(result, "done").value_or(false),
-                                 static_cast<int>(integer(result, "code").value_or(1))});
+    operation.results.push_back(
+        {text(result, "backend"), text(result, "message"), boolean(result, "done").value_or(false),
+         static_cast<int>(integer(result, "code").value_or(1)), texts(result, "output")});
   return operation;
 }
 

@@ -45,6 +45,8 @@ struct BackendStatus {
   std::int64_t restarts = 0;
   std::vector<std::pair<std::string, std::int64_t>> restarts_by_reason;  ///< those above 0
   std::string last_exit;                                                 ///< "exit code 3", "SIGKILL" or ""
+  std::string last_exit_why;    ///< the line that said so, with its place in the code, or ""
+  std::string last_exit_at;     ///< RFC 3339 or ""
   std::string awaiting;         ///< what the pending start waits for: "" "file_change" "database" "port"
   std::string next_attempt_at;  ///< RFC 3339 or ""
   std::optional<std::int64_t> restarts_left, restart_limit;  ///< of the restart budget
@@ -62,6 +64,9 @@ struct BackendStatus {
   std::string problem;
 };
 
+/// How it ended, and why as far as it said so: "exit code 1: TypeError: x (server.js:20)".
+std::string last_end(const BackendStatus& backend);
+
 struct StatusDocument {
   std::vector<BackendStatus> backends;
 };
@@ -70,6 +75,7 @@ struct BackendResult {
   std::string backend, message;
   bool done = false;
   int code = 0;
+  std::vector<std::string> output;  ///< what it wrote last, should its start have failed
 };
 
 struct OperationDocument {

@@ -200,6 +200,13 @@ std::string headline(const BackendStatus& backend, bool colour) {
          "\n";
 }
 
+/// Why it was restarted, once that is no problem any more.
+std::string last_end_line(const BackendStatus& backend) {
+  if (backend.last_exit_why.empty() || !backend.problem.empty() || !is_running(backend)) return "";
+  return "  last end: " + last_end(backend) +
+         (backend.last_exit_at.empty() ? "" : ", at " + format_local_time(backend.last_exit_at)) + "\n";
+}
+
 std::string startup_line(const BackendStatus& backend) {
   std::string phases;
   for (const auto& [name, seconds] : backend.startup_phases) {
@@ -286,7 +293,7 @@ std::string render_backend(const BackendStatus& backend, bool colour) {
                      probe_line(backend, standard_probe(backend, kHealth.name), kHealth) +
                      probe_line(backend, standard_probe(backend, kDatabase.name), kDatabase) +
                      extra_probe_lines(backend) + hang_line(backend) + startup_line(backend) +
-                     resource_line(backend);
+                     resource_line(backend) + last_end_line(backend);
   if (!backend.problem.empty()) text += "  ❌ " + backend.problem + "\n";
   return text;
 }

@@ -81,7 +81,8 @@ Json to_json(const Operation& operation, const Snapshot& snapshot) {
     json["results"].push_back({{"backend", result.backend->name()},
                                {"done", result.done},
                                {"code", result.code},
-                               {"message", result.message}});
+                               {"message", result.message},
+                               {"output", result.output}});
   }
   json["status"] = Json::parse(render_status(snapshot));
   return json;

@@ -25,7 +25,8 @@
 ///   GET /v1/operations/17?seen=N
 ///       Waits (at most 20 s) until the operation's revision is above N, then answers
 ///       {"operation": 17, "command": "start", "revision": 5, "done": false,
-///        "results": [{"backend": "api", "done": true, "code": 0, "message": "..."}],
+///        "results": [{"backend": "api", "done": true, "code": 0, "message": "...",
+///                     "output": ["what a backend whose start failed wrote last", ...]}],
 ///        "status": {the status document}}
 ///       code: 0 ok, 1 failed, 7 refused (port taken by another); meaningful once done.
 ///       With "handed_over": true it never will be done here: the next agent is to be asked.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agent/policy/lifecycle.h"
 
@@ -25,6 +26,8 @@ class OperationTarget {
   [[nodiscard]] virtual bool desired_running() const = 0;
   /// The outcome of the last start or stop in one line, for the operator who asked for it.
   [[nodiscard]] virtual std::string summary() const = 0;
+  /// The newest lines of what it wrote since it was started last, oldest first, safe to show.
+  [[nodiscard]] virtual std::vector<std::string> last_output() const = 0;
   /// Differs whenever a client that waits should see something new.
   [[nodiscard]] virtual std::string progress() const = 0;
   /// What the last command has led to would survive the agent's death. Becomes true in a bounded time.

@@ -99,9 +99,9 @@ const Operation& Operations::begin(Command command, const std::vector<OperationT
         backend->stop();
         break;
     }
-    OperationResult result{backend, false, kCommandOk, {}};
+    OperationResult result{backend, false, kCommandOk, {}, {}};
     if (command == Command::kStart && was_running) {
-      result = {backend, true, kCommandOk, "already " + backend->summary()};
+      result = {backend, true, kCommandOk, "already " + backend->summary(), {}};
     }
     operation.results.push_back(std::move(result));
   }
@@ -151,6 +151,7 @@ void Operations::settle(const Operation& operation, OperationResult& result) {
   result.done = verdict.done;
   result.code = verdict.code;
   result.message = verdict.message;
+  if (!stop && result.done && result.code != kCommandOk) result.output = result.backend->last_output();
 }
 
 const Operation* Operations::find(std::uint64_t id) const {

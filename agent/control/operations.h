@@ -26,6 +26,7 @@ struct OperationResult {
   bool done = false;
   int code = kCommandOk;
   std::string message;
+  std::vector<std::string> output;  ///< of a start that failed: what the backend wrote last
 };
 
 /// One accepted command. Gets exactly one final answer, at the latest at its deadline or, with an end that has

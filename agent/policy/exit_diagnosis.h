@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/os/exit_status.h"
 #include "agent/policy/cause.h"
+#include "agent/policy/last_words.h"
 
 namespace codex {
 
@@ -19,8 +21,9 @@ struct ExitFacts {
 
 struct ExitDiagnosis {
   Cause cause = Cause::kCrash;
-  /// The line that told; "" if the exit status alone did. As written: not yet safe to show.
-  std::string evidence;
+  /// The line that says why, without labels, and its place in the code; nullopt if nothing was said. As
+  /// written: not yet safe to show.
+  std::optional<LastWords> words;
 };
 
 /// Why it ended: from the exit status as npm, sh and nodemon pass it on (128 + N for signal N), from what it
@@ -28,7 +31,8 @@ struct ExitDiagnosis {
 ///
 /// Output counts only where a program that is about to die writes it: a runtime's own message at the
 /// beginning of a line, with the mark of the place where code is loaded. An application that logs
-/// "SyntaxError" about a request and later crashes has crashed.
+/// "SyntaxError" about a request and later crashes has crashed. Of several programs that one counts of which
+/// was told that it failed, else the one that says most.
 ExitDiagnosis diagnose_exit(const ExitFacts& facts);
 
 }  // namespace codex

@@ -1,7 +1,6 @@
 #include "agent/policy/wrapper_guard.h"
 
 #include <algorithm>
-#include <string_view>
 
 namespace codex {
 
@@ -9,20 +8,6 @@ namespace {
 
 ProcessId id_of(const ProcStat& stat) {
   return ProcessId{stat.pid, stat.start_ticks};
-}
-
-bool is_waiting_line(std::string_view line) {
-  const auto has = [&](std::string_view part) { return line.find(part) != std::string_view::npos; };
-  const bool nodemon = has("[nodemon] app crashed - waiting for file changes") ||
-                       has("[nodemon] clean exit - waiting for changes");
-  const bool node_watch = line.starts_with("Failed running '") || line.starts_with("Completed running '");
-  return nodemon || node_watch;
-}
-
-bool is_starting_line(std::string_view line) {
-  const auto has = [&](std::string_view part) { return line.find(part) != std::string_view::npos; };
-  return has("[nodemon] starting `") || has("[nodemon] restarting due to changes") ||
-         line.starts_with("Restarting '");
 }
 
 }  // namespace
@@ -36,6 +21,7 @@ void WrapperGuard::begin_generation() {
 void WrapperGuard::forgive() {
   gone_at_.reset();
   missing_since_.reset();
+  renewed_ = false;
 }
 
 void WrapperGuard::observe(const std::vector<ProcStat>& members, std::optional<ProcessId> listener,
@@ -55,6 +41,7 @@ void WrapperGuard::observe(const std::vector<ProcStat>& members, std::optional<P
     wrappers_ = present;
   }
   restarting_ = !std::includes(wrappers_.begin(), wrappers_.end(), present.begin(), present.end());
+  renewed_ = renewed_ || restarting_;
   if (restarting_) gone_at_ = now;  // Should that one end as well, the wait begins anew.
 }
 
@@ -63,12 +50,17 @@ std::optional<TimePoint> WrapperGuard::idle_since(TimePoint now) const {
   return gone_at_;
 }
 
-std::optional<std::string> wrapper_says(const std::vector<std::string>& last_lines) {
-  for (auto line = last_lines.rbegin(); line != last_lines.rend(); ++line) {
-    if (is_starting_line(*line)) return std::nullopt;
-    if (is_waiting_line(*line)) return *line;
-  }
-  return std::nullopt;
+bool is_chain(const std::vector<ProcStat>& members) {
+  const auto children_of = [&](pid_t parent) {
+    return std::count_if(members.begin(), members.end(),
+                         [&](const ProcStat& stat) { return stat.parent == parent; });
+  };
+  const auto roots = std::count_if(members.begin(), members.end(), [&](const ProcStat& stat) {
+    return std::none_of(members.begin(), members.end(),
+                        [&](const ProcStat& other) { return other.pid == stat.parent; });
+  });
+  return roots == 1 && std::all_of(members.begin(), members.end(),
+                                   [&](const ProcStat& stat) { return children_of(stat.pid) <= 1; });
 }
 
 }  // namespace codex

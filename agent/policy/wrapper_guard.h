@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <set>
-#include <string>
 #include <vector>
 
 #include "agent/os/clock.h"
@@ -17,7 +16,7 @@ namespace codex {
 /// The sign is structural and knows no program by name: the process that had the port has ended, nobody of
 /// the tree listens, and nothing that was started since lives, for `kPatience`. While a reload is under way
 /// there is a process that is younger than the end of the last one. A start that never came to listen has no
-/// such sign; there only the wrapper's own word counts (see wrapper_says()).
+/// such sign; there only the wrapper's own word counts (wrapper_words.h), where nothing lives beside it.
 class WrapperGuard {
  public:
   static constexpr Duration kPatience = std::chrono::seconds(1);
@@ -30,6 +29,10 @@ class WrapperGuard {
 
   /// Since when the application has been gone; nullopt while it has not, or not for long enough.
   [[nodiscard]] std::optional<TimePoint> idle_since(TimePoint now) const;
+
+  /// Something new has lived since the server ended: its wrapper has started it again, and may do so for an
+  /// edit only.
+  [[nodiscard]] bool renewed() const { return renewed_; }
 
   /// There is a suspicion: look often.
   [[nodiscard]] bool suspicious() const { return gone_at_.has_value(); }
@@ -46,13 +49,13 @@ class WrapperGuard {
   std::optional<ProcessId> server_;         ///< the last one that had the port
   std::set<ProcessId> wrappers_;            ///< members when the server was found gone
   bool restarting_ = false;                 ///< something lives that was started since
+  bool renewed_ = false;                    ///< something has
   std::optional<TimePoint> missing_since_;  ///< when it was found gone
   std::optional<TimePoint> gone_at_;        ///< when there was last anything that might become it
 };
 
-/// The line in which a wrapper says that its application has ended and that it waits for a file to change: of
-/// nodemon, `node --watch` or `tsx watch`. nullopt if the newest lines hold none, or if it has started the
-/// application again since.
-std::optional<std::string> wrapper_says(const std::vector<std::string>& last_lines);
+/// Each of `members` started the next and nothing else: where one of them says that its application has ended,
+/// nothing else is left that could become the server. Pure.
+bool is_chain(const std::vector<ProcStat>& members);
 
 }  // namespace codex

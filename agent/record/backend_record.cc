@@ -46,9 +46,11 @@ void BackendRecord::stop_signal(const std::string& signal) {
   ++record_.stop_signals[signal];
 }
 
-void BackendRecord::diagnosed(Cause cause) {
+void BackendRecord::diagnosed(Cause cause, const std::string& why) {
   ++record_.exit_causes[std::string(to_string(cause))];
-  if (record_.last_exit && record_.last_exit->cause.empty()) record_.last_exit->cause = to_string(cause);
+  if (!record_.last_exit || !record_.last_exit->cause.empty()) return;
+  record_.last_exit->cause = to_string(cause);
+  record_.last_exit->why = why;
 }
 
 void BackendRecord::exited(const ExitStatus& status, WallTime at) {

@@ -29,7 +29,8 @@ class BackendRecord {
   void restarted(Cause cause);                 ///< counted under one of kRestartReasons
   void exited(const ExitStatus& status, WallTime at);
   /// Why it ended without being asked to: the leader, which has just exited(), or an application below it.
-  void diagnosed(Cause cause);
+  /// `why`: the line that said so, with its place, safe to show; "" without one.
+  void diagnosed(Cause cause, const std::string& why = "");
   void stop_signal(const std::string& signal);
   void hang(std::string_view hang_class, double detection_delay_seconds);
   /// Of a single worker, while others go on.

@@ -27,11 +27,8 @@ Json to_json(const BackendHistory& history) {
   if (history.startup.duration_seconds) json["startup_seconds"] = *history.startup.duration_seconds;
   if (history.last_exit) {
     const LastExit& exit = *history.last_exit;
-    json["last_exit"] = {{"outcome", exit.outcome},
-                         {"code", exit.code},
-                         {"signal", exit.signal.value_or("")},
-                         {"cause", exit.cause},
-                         {"at", format_rfc3339(exit.at)}};
+    json["last_exit"] = {{"outcome", exit.outcome}, {"code", exit.code}, {"signal", exit.signal.value_or("")},
+                         {"cause", exit.cause},     {"why", exit.why},   {"at", format_rfc3339(exit.at)}};
   }
   return json;
 }
@@ -53,6 +50,7 @@ BackendHistory history_from(const Json& json) {
     exit.at("outcome").get_to(last.outcome);
     exit.at("code").get_to(last.code);
     exit.at("cause").get_to(last.cause);
+    last.why = exit.value("why", "");  // 0.1.1 did not know it.
     if (const auto signal = exit.at("signal").get<std::string>(); !signal.empty()) last.signal = signal;
     last.at = parse_rfc3339(exit.at("at").get<std::string>()).value_or(WallTime{});
   }

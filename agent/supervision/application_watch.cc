@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/config_files/values.h"
+#include "agent/policy/wrapper_words.h"
 #include "agent/supervision/describe.h"
 
 namespace codex {
@@ -13,8 +14,9 @@ namespace {
 
 constexpr Duration kIdlePeriod = std::chrono::milliseconds(100);
 constexpr Duration kLastWords = std::chrono::seconds(5);
-constexpr std::size_t kShownEvidence = 200;
+constexpr std::size_t kShownWords = 200, kShownEvidence = 400;
 
+constexpr std::string_view kGone = "the application has ended, and ";
 constexpr ExitStatus kUnknownExit{false, 0, 0, false};
 
 std::string_view awaited(Await await) {
@@ -29,6 +31,11 @@ std::string_view awaited(Await await) {
       return "the port is free";
   }
   return "";
+}
+
+/// Who waits for an edit, if that is known.
+std::string waits(const std::optional<WrapperWord>& word) {
+  return word ? std::string(word->name) + " waits for an edit" : "what started it lives on";
 }
 
 std::string outlook(Await await, const RestartConfig& restart) {
@@ -80,13 +87,23 @@ ExitDiagnosis ApplicationWatch::diagnose(const ExitStatus& status) {
   return diagnose_exit(facts);
 }
 
+/// The line that says why, with its place; "" if nothing was said.
+std::string ApplicationWatch::words(const ExitDiagnosis& diagnosis) const {
+  if (!diagnosis.words) return "";
+  return redactor_.safe(to_text(*diagnosis.words, config_.directory.string(), kShownWords), kShownEvidence);
+}
+
+/// It has been well with its code as it is; if that has changed, the next start tells.
+bool ApplicationWatch::code_is_good() const {
+  return served_ && !(tree_.leader() && (wrapper_.renewed() || tells_edit(tree_.last_lines(outlived()))));
+}
+
 /// What a start after an end by `cause` would lack.
 Await ApplicationWatch::cure(Cause cause) {
   switch (cause) {
     case Cause::kModuleNotFound:
     case Cause::kSyntaxError:
-      // With the code as it is it has been well; if that has changed, the next start tells.
-      return served_ && !tree_.leader() ? Await::kNone : Await::kChange;
+      return code_is_good() ? Await::kNone : Await::kChange;
     case Cause::kDatabaseRefused:
       return std::any_of(config_.probes.begin(), config_.probes.end(),
                          [](const ProbeSpec& probe) { return probe.kind == ProbeKind::kDatabase; })
@@ -100,23 +117,21 @@ Await ApplicationWatch::cure(Cause cause) {
 }
 
 void ApplicationWatch::leader_exited(const ExitStatus& status) {
-  const std::string how = record_.describe_last_exit();
-  if (lifecycle_.state() == State::kStarting || lifecycle_.state() == State::kRunning) {
-    return ended(diagnose(status), "Server process died unexpectedly: " + how);
-  }
-  hands_.ended({{EventType::kExited}, ""});
+  if (lifecycle_.state() != State::kStarting && lifecycle_.state() != State::kRunning)
+    return hands_.ended({{EventType::kExited}, ""});
+  const auto diagnosis = diagnose(status);
+  std::string how = "Server process died unexpectedly: " + record_.describe_last_exit();
+  const bool telling = diagnosis.cause != Cause::kExit && diagnosis.cause != Cause::kCrash;
+  if (telling && diagnosis.words) how += ", " + std::string(to_string(diagnosis.cause));
+  ended(diagnosis, how);
 }
 
 /// It has ended, though a wrapper may live on; `how` begins the sentence that people read.
 void ApplicationWatch::ended(const ExitDiagnosis& diagnosis, const std::string& how) {
   const Event event{EventType::kExited, diagnosis.cause, cure(diagnosis.cause)};
-  record_.diagnosed(diagnosis.cause);
-  std::string problem = how;
-  if (!diagnosis.evidence.empty()) {
-    problem += ", " + std::string(to_string(diagnosis.cause)) + ": " +
-               redactor_.safe(diagnosis.evidence, kShownEvidence);
-  }
-  problem += ".";
+  const std::string why = words(diagnosis);
+  record_.diagnosed(diagnosis.cause, why);
+  std::string problem = how + (why.empty() ? "" : ": " + why) + ".";
   const bool refused = event.await == Await::kPort && lifecycle_.commanded();
   if (!refused) problem += outlook(event.await, config_.restart);
   hands_.ended({event, std::move(problem)});
@@ -141,30 +156,31 @@ void ApplicationWatch::look() {
   idle_.empty() ? found_idle() : idles_on(*since);
 }
 
-/// It never listened, so nothing but the wrapper's word tells a slow start from one that has ended.
+/// It never listened, so nothing but the wrapper's word tells a slow start from one that has ended. It is
+/// believed where nothing lives that might be the server, or start it.
 void ApplicationWatch::look_at_start() {
-  const auto word = tree_.port()->ours ? std::nullopt : wrapper_says(tree_.last_lines(TimePoint::min()));
-  if (!word) return;
+  const auto word = wrapper_says(tree_.last_lines(TimePoint::min()));
+  if (!word || (tree_.port()->ours && !word->holds_port) || !is_chain(tree_.members())) return;
   auto diagnosis = diagnose(kUnknownExit);
   if (diagnosis.cause == Cause::kCrash) {
     if (config_.restart.on_wrapper_idle == WrapperIdleAction::kWait) return;
-    diagnosis = {Cause::kWrapperIdle, *word};
+    diagnosis.cause = Cause::kWrapperIdle;
   }
-  ended(diagnosis, "Server has ended before it was ready");
+  ended(diagnosis, "Server has ended before it was ready, and " + waits(word));
 }
 
 void ApplicationWatch::found_idle() {
-  idle_ = "the application has ended, and what started it lives on";
   const auto diagnosis = diagnose(kUnknownExit);
-  const std::string evidence = redactor_.safe(diagnosis.evidence, kShownEvidence);
-  if (!evidence.empty()) idle_ += " (" + std::string(to_string(diagnosis.cause)) + ": " + evidence + ")";
+  const std::string why = words(diagnosis);
+  idle_ = std::string(kGone) + waits(wrapper_says(tree_.last_lines(outlived()))) +
+          (why.empty() ? "" : ": " + why);
   // What only an edit can mend is left to the wrapper, which waits for just that.
   if (config_.restart.on_wrapper_idle == WrapperIdleAction::kWait ||
       cure(diagnosis.cause) == Await::kChange) {
-    record_.diagnosed(Cause::kWrapperIdle);
+    record_.diagnosed(Cause::kWrapperIdle, why);
     return hands_.changed();
   }
-  ended({Cause::kWrapperIdle, {}}, "Wrapper is idle: " + std::exchange(idle_, {}));
+  give_up_waiting();
 }
 
 /// It has been left to the wrapper; that may have missed the edit.
@@ -172,7 +188,13 @@ void ApplicationWatch::idles_on(TimePoint since) {
   const Duration patience = config_.restart.retry_interval;
   const bool long_enough = patience > Duration{0} && schedule_.now() - since >= patience;
   if (config_.restart.on_wrapper_idle == WrapperIdleAction::kWait || !long_enough) return;
-  ended({Cause::kWrapperIdle, {}}, "Wrapper is idle: " + std::exchange(idle_, {}));
+  give_up_waiting();
+}
+
+void ApplicationWatch::give_up_waiting() {
+  record_.diagnosed(Cause::kWrapperIdle, "");
+  hands_.ended({{EventType::kExited, Cause::kWrapperIdle},
+                "Server has ended, and " + std::exchange(idle_, {}).substr(kGone.size()) + "."});
 }
 
 }  // namespace codex

@@ -55,6 +55,9 @@ class ApplicationWatch {
   void look_at_start();
   void found_idle();
   void idles_on(TimePoint since);
+  void give_up_waiting();
+  [[nodiscard]] bool code_is_good() const;
+  [[nodiscard]] std::string words(const ExitDiagnosis& diagnosis) const;
   [[nodiscard]] TimePoint outlived() const;
   [[nodiscard]] ExitDiagnosis diagnose(const ExitStatus& status);
   [[nodiscard]] Await cure(Cause cause);

@@ -214,6 +214,8 @@ void Backend::release(std::function<void()> released) {
 void Backend::report(const Report& report) {
   if (!report.problem.empty()) story_.tell_problem(report.problem);
   const auto type = report.event.type;
+  // Nothing was started, and what the last one wrote says nothing about it.
+  if (type == EventType::kPortTaken) tree_.begin_generation();
   if (type == EventType::kRestart || (type == EventType::kExited && !report.problem.empty())) story_.ill();
   driver_.handle(report.event);
 }

@@ -57,6 +57,8 @@ class Backend {
   [[nodiscard]] const Lifecycle& lifecycle() const { return driver_.lifecycle(); }
   /// The outcome of the last start or stop in one line, for the operator who asked for it.
   [[nodiscard]] std::string summary() const;
+  /// The newest lines, ten at most, of what it wrote since it was started last, safe to show.
+  [[nodiscard]] std::vector<std::string> last_output() const;
   /// State and phase under way in two words, for those who only want to know whether anything moved.
   [[nodiscard]] std::string progress() const;
   [[nodiscard]] BackendSnapshot snapshot() const;

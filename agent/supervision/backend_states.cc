@@ -1,3 +1,4 @@
+#include <iterator>
 #include <utility>
 
 #include "agent/supervision/backend.h"
@@ -6,6 +7,12 @@
 /// What a new state means for a Backend's parts, and how it is told.
 
 namespace codex {
+
+namespace {
+
+constexpr std::ptrdiff_t kShownOutput = 10;
+
+}  // namespace
 
 /// Follow-up of a change of state, before its actions are carried out.
 void Backend::entered(State before) {
@@ -117,6 +124,13 @@ std::string Backend::summary() const {
       return story_.problem().empty() ? std::string(to_string(lifecycle().state())) : story_.problem();
   }
   return {};
+}
+
+std::vector<std::string> Backend::last_output() const {
+  auto lines = tree_.last_lines(TimePoint::min());
+  while (!lines.empty() && lines.back().empty()) lines.pop_back();
+  if (std::ssize(lines) > kShownOutput) lines.erase(lines.begin(), lines.end() - kShownOutput);
+  return lines;
 }
 
 std::string Backend::progress() const {

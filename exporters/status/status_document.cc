@@ -37,6 +37,7 @@ Json last_exit(const std::optional<LastExit>& exit) {
           {"code", exit->code},
           {"signal", value_or_null(exit->signal)},
           {"cause", exit->cause.empty() ? Json(nullptr) : Json(exit->cause)},
+          {"why", exit->why.empty() ? Json(nullptr) : Json(exit->why)},
           {"at", format_rfc3339(exit->at)}};
 }
 

@@ -33,6 +33,7 @@ std::string restarts_text(const Counts& restarts) {
 std::string exit_text(const LastExit& exit, WallTime now) {
   std::string text = exit.signal ? html(*exit.signal) : "exit code " + std::to_string(exit.code);
   if (!exit.cause.empty()) text += " <small>" + html(exit.cause) + "</small>";
+  if (!exit.why.empty()) text += ": " + html(exit.why);
   return text + " at " + time_html(exit.at, now);
 }
 

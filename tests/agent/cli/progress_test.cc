@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 OperationDocument operation_with(std::initializer_list<std::pair<const char*, const char*>> states) {
   OperationDocument operation;
   for (const auto& [name, state] : states) {
-    operation.results.push_back({name, "", false, 0});
+    operation.results.push_back({name, "", false, 0, {}});
     BackendStatus& backend = operation.status.backends.emplace_back();
     backend.name = name;
     backend.state = state;

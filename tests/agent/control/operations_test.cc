@@ -30,6 +30,7 @@ class FakeBackend : public OperationTarget {
   [[nodiscard]] Cause cause() const override { return life_.cause(); }
   [[nodiscard]] bool desired_running() const override { return life_.desired_running(); }
   [[nodiscard]] std::string summary() const override { return name_ + " " + std::string(to_string(state())); }
+  [[nodiscard]] std::vector<std::string> last_output() const override { return {"boom in " + name_}; }
   [[nodiscard]] std::string progress() const override { return std::string(to_string(state())) + phase_; }
   [[nodiscard]] bool saved() const override { return saved_; }
 

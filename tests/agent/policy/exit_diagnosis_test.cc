@@ -75,7 +75,8 @@ TEST(ExitDiagnosis, AFullHeapIsNoPlainAbort) {
   EXPECT_EQ(cause_of(killed(SIGABRT, lines)), Cause::kHeapOom);
   const auto diagnosis = diagnose_exit(code(134, lines));
   EXPECT_EQ(diagnosis.cause, Cause::kHeapOom);
-  EXPECT_EQ(diagnosis.evidence, lines[1]);
+  ASSERT_TRUE(diagnosis.words);
+  EXPECT_EQ(diagnosis.words->text, lines[1]);
 }
 
 TEST(ExitDiagnosis, AKillIsTheKernelsOnlyIfTheKernelKilledSomebody) {

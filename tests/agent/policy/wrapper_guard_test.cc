@@ -85,21 +85,30 @@ TEST(WrapperGuard, ANewGenerationIsNotJudgedByTheLastOne) {
   EXPECT_FALSE(w.watch.suspicious()) << "nothing of it has listened yet";
 }
 
-TEST(WrapperSays, KnowsTheWordsOfNodemonAndNode) {
-  EXPECT_TRUE(wrapper_says({"boom", "[nodemon] app crashed - waiting for file changes before starting..."}));
-  EXPECT_TRUE(
-      wrapper_says({"\x1b[31m[nodemon] app crashed - waiting for file changes before starting...\x1b[39m"}));
-  EXPECT_TRUE(wrapper_says({"[nodemon] clean exit - waiting for changes before restart"}));
-  EXPECT_TRUE(wrapper_says({"Failed running 'server.js'"}));
-  EXPECT_FALSE(wrapper_says({"listening on 5000"}));
-  EXPECT_FALSE(wrapper_says({}));
+TEST(WrapperGuard, WhatHasLivedSinceTheEndWasStartedByAWrapper) {
+  Watched w;
+  w.pass(milliseconds(10), {process(1), process(2)});
+  EXPECT_FALSE(w.watch.renewed());
+  w.pass(milliseconds(900), {process(1), process(2), process(4)});
+  w.pass(milliseconds(900), {process(1), process(2)});
+  EXPECT_TRUE(w.watch.renewed()) << "though it has ended as well";
+  w.pass(milliseconds(10), {process(1), process(2), process(5)}, ProcessId{5, 1});
+  EXPECT_FALSE(w.watch.renewed()) << "what listens now is another server";
 }
 
-TEST(WrapperSays, AStartAfterwardsTakesItBack) {
-  EXPECT_FALSE(
-      wrapper_says({"[nodemon] app crashed - waiting for file changes before starting...",
-                    "[nodemon] restarting due to changes...", "[nodemon] starting `node server.js`"}));
-  EXPECT_FALSE(wrapper_says({"Failed running 'server.js'", "Restarting 'server.js'"}));
+std::vector<ProcStat> tree(std::initializer_list<std::pair<pid_t, pid_t>> links) {
+  std::vector<ProcStat> members;
+  for (const auto& [pid, parent] : links) members.push_back(process(pid)), members.back().parent = parent;
+  return members;
+}
+
+TEST(IsChain, WhereNothingLivesBesideAWrapperAndItsAncestors) {
+  EXPECT_TRUE(is_chain(tree({{10, 1}})));
+  EXPECT_TRUE(is_chain(tree({{10, 1}, {11, 10}, {12, 11}})));
+  EXPECT_FALSE(is_chain({}));
+  EXPECT_FALSE(is_chain(tree({{10, 1}, {11, 10}, {12, 10}}))) << "sh -c 'a & b', concurrently";
+  EXPECT_FALSE(is_chain(tree({{10, 1}, {11, 10}, {12, 11}, {13, 11}})));
+  EXPECT_FALSE(is_chain(tree({{10, 1}, {20, 1}}))) << "one that lost its parent";
 }
 
 }  // namespace

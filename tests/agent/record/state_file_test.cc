@@ -27,7 +27,7 @@ SavedBackend sample() {
   backend.history.restarts = {{"crash", 3}};
   backend.history.exits = {{"signal", 1}};
   backend.history.exit_causes = {{"heap_oom", 1}};
-  backend.history.last_exit = LastExit{"signal", 137, "SIGKILL", {}, "crash"};
+  backend.history.last_exit = LastExit{"signal", 137, "SIGKILL", {}, "crash", "Error: x (a.js:1)"};
   backend.history.startup.duration_seconds = 0.5;
   backend.history.startup.phases = {{"spawn", 0.1}, {"listen", 0.4}};
   return backend;

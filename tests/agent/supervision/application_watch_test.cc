@@ -148,6 +148,27 @@ TEST_F(ApplicationWatchTest, TheSentenceSaysWhatWasWrittenAndWhatIsWaitedFor) {
                                         ". It is started again when the port is free, or in 5m.");
 }
 
+TEST_F(ApplicationWatchTest, TheSentenceQuotesWhatWasSaidOfEveryEnd) {
+  config_.directory = "/srv/app";
+  make();
+  start();
+  says("[api] TypeError: Cannot read properties of undefined (reading 'x')");
+  says("[api]     at boot (/srv/app/server.js:20:7)");
+  says("[api]     at Module._compile (node:internal/modules/cjs/loader:1521:14)");
+  const std::string words = "TypeError: Cannot read properties of undefined (reading 'x') (server.js:20)";
+  EXPECT_EQ(leader_exits().problem, "Server process died unexpectedly: exit code 1: " + words + ".");
+  BackendSnapshot snapshot;
+  record_.fill(snapshot);
+  EXPECT_EQ(snapshot.last_exit->why, words);
+  make();
+  start();
+  tree_.lines.clear();
+  says("FATAL: cannot read opensesame.pem");
+  says("bye");
+  EXPECT_EQ(leader_exits({true, 3, 0, false}).problem,
+            "Server process died unexpectedly: exit code 3: FATAL: cannot read ***.pem.");
+}
+
 TEST_F(ApplicationWatchTest, ThereIsNoOutlookWhereNothingWillBeStarted) {
   const std::string missing = "Server process died unexpectedly: exit code 1, module_not_found: " +
                               std::string(testing::kMissingModule) + ".";

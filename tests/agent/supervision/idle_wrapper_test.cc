@@ -38,7 +38,7 @@ TEST_F(IdleWrapper, IsFoundWhenNothingNewHasComeForASecond) {
   EXPECT_EQ(ended_[0].event.type, EventType::kExited);
   EXPECT_EQ(ended_[0].event.cause, Cause::kWrapperIdle);
   EXPECT_EQ(ended_[0].event.await, Await::kNone);
-  EXPECT_EQ(ended_[0].problem, "Wrapper is idle: " + kGone + ".");
+  EXPECT_EQ(ended_[0].problem, "Server has ended, and what started it lives on.");
   EXPECT_EQ(watch_->idle(), "") << "it has been dealt with";
   EXPECT_EQ(diagnosed(Cause::kWrapperIdle), 1U);
   EXPECT_EQ(next_look(), std::nullopt);
@@ -53,7 +53,7 @@ TEST_F(IdleWrapper, IsToldWithWhatTheApplicationWroteAndWithoutItsSecrets) {
   server_ends();
   schedule_.pass(seconds(1));
   ASSERT_EQ(ended_.size(), 1U);
-  EXPECT_EQ(ended_[0].problem, "Wrapper is idle: " + kGone + " (db_refused: " + refused + " ***).");
+  EXPECT_EQ(ended_[0].problem, "Server has ended, and what started it lives on: " + refused + " ***.");
   EXPECT_EQ(ended_[0].event.cause, Cause::kWrapperIdle) << "the wrapper is what has to be restarted";
 }
 
@@ -75,13 +75,39 @@ TEST_F(IdleWrapper, IsLeftAloneForEverWhereThatIsWanted) {
   EXPECT_EQ(diagnosed(Cause::kWrapperIdle), 1U) << "one end, counted once";
 }
 
+TEST_F(IdleWrapper, IsRestartedWhateverIsSaidWhereTheCodeHasBeenGood) {
+  run();
+  says(testing::kMissingModule);
+  says(testing::kNodemonWaits);
+  server_ends();
+  schedule_.pass(seconds(1));
+  ASSERT_EQ(ended_.size(), 1U);
+  EXPECT_EQ(ended_[0].event.cause, Cause::kWrapperIdle);
+  EXPECT_EQ(ended_[0].event.await, Await::kNone);
+  EXPECT_EQ(ended_[0].problem,
+            "Server has ended, and nodemon waits for an edit: " + std::string(testing::kMissingModule) + ".");
+}
+
+TEST_F(IdleWrapper, IsLeftAloneWhereSomethingNewHasEndedAsWell) {
+  run();
+  server_ends();
+  says(testing::kMissingModule);
+  tree_.members_seen = {process(10), process(30)};
+  watch_->look();
+  tree_.members_seen = {process(10)};
+  schedule_.pass(seconds(2));
+  EXPECT_TRUE(ended_.empty());
+  EXPECT_EQ(watch_->idle(), kGone + ": " + testing::kMissingModule);
+}
+
 TEST_F(IdleWrapper, IsLeftAloneUntilTheRetryWhereOnlyAnEditHelps) {
   run();
+  says(testing::kEdited);
   says(testing::kMissingModule);
   server_ends();
   schedule_.pass(seconds(1));
   EXPECT_TRUE(ended_.empty());
-  const std::string idle = kGone + " (module_not_found: " + testing::kMissingModule + ")";
+  const std::string idle = kGone + ": " + testing::kMissingModule;
   EXPECT_EQ(watch_->idle(), idle);
   EXPECT_EQ(diagnosed(Cause::kWrapperIdle), 1U);
   schedule_.pass(minutes(5) - seconds(1) - milliseconds(1));
@@ -91,7 +117,8 @@ TEST_F(IdleWrapper, IsLeftAloneUntilTheRetryWhereOnlyAnEditHelps) {
   watch_->look();
   ASSERT_EQ(ended_.size(), 1U) << "the wrapper may have missed the edit";
   EXPECT_EQ(ended_[0].event.cause, Cause::kWrapperIdle);
-  EXPECT_EQ(ended_[0].problem, "Wrapper is idle: " + idle + ".");
+  EXPECT_EQ(ended_[0].problem,
+            "Server has ended, and what started it lives on: " + std::string(testing::kMissingModule) + ".");
   EXPECT_EQ(watch_->idle(), "");
 }
 
@@ -99,6 +126,7 @@ TEST_F(IdleWrapper, IsLeftAloneForEverWithoutARetry) {
   config_.restart.retry_interval = Duration{0};
   make();
   run();
+  says(testing::kEdited);
   says(testing::kMissingModule);
   server_ends();
   schedule_.pass(std::chrono::hours(24));
@@ -165,9 +193,43 @@ TEST_F(IdleWrapper, WhereNobodyHasListenedTheWrappersWordCounts) {
   ASSERT_EQ(ended_.size(), 1U);
   EXPECT_EQ(ended_[0].event.type, EventType::kExited);
   EXPECT_EQ(ended_[0].event.cause, Cause::kWrapperIdle);
-  EXPECT_EQ(ended_[0].problem, "Server has ended before it was ready, wrapper_idle: " +
-                                   std::string(testing::kNodemonWaits) + ".");
+  EXPECT_EQ(ended_[0].problem, "Server has ended before it was ready, and nodemon waits for an edit.");
   EXPECT_EQ(diagnosed(Cause::kWrapperIdle), 1U);
+}
+
+TEST_F(IdleWrapper, AWrappersWordIsNotBelievedWhileSomethingLivesBesideIt) {
+  start();
+  const auto child = [](pid_t pid, pid_t parent) {
+    ProcStat stat = process(pid);
+    stat.parent = parent;
+    return stat;
+  };
+  says("[gen] Completed running 'gen.js'");
+  tree_.members_seen = {process(10), child(11, 10), child(12, 10)};
+  watch_->look();
+  EXPECT_TRUE(ended_.empty()) << "the other one may need its time to listen";
+  tree_.members_seen = {process(10), child(11, 10)};
+  watch_->look();
+  ASSERT_EQ(ended_.size(), 1U);
+  EXPECT_EQ(ended_[0].problem, "Server has ended before it was ready, and node --watch waits for an edit.");
+}
+
+TEST_F(IdleWrapper, AWrapperThatListensItselfIsNoServer) {
+  start();
+  listen(20);
+  tree_.members_seen = {process(20)};
+  says("INFO:     Started reloader process [20] using StatReload");
+  watch_->look();
+  EXPECT_TRUE(ended_.empty());
+  says("Process SpawnProcess-1:");
+  says("Traceback (most recent call last):");
+  says("  File \"/srv/app/asgi.py\", line 2, in <module>");
+  says("RuntimeError: no config");
+  watch_->look();
+  ASSERT_EQ(ended_.size(), 1U);
+  EXPECT_EQ(ended_[0].problem,
+            "Server has ended before it was ready, and uvicorn --reload waits for an edit: "
+            "RuntimeError: no config (/srv/app/asgi.py:2).");
 }
 
 TEST_F(IdleWrapper, AStartThatTheWrapperGaveUpIsToldWithItsCause) {
@@ -179,7 +241,7 @@ TEST_F(IdleWrapper, AStartThatTheWrapperGaveUpIsToldWithItsCause) {
   ASSERT_EQ(ended_.size(), 1U) << "the cause is known, so that it is not left to the wrapper";
   EXPECT_EQ(ended_[0].event.cause, Cause::kModuleNotFound);
   EXPECT_EQ(ended_[0].event.await, Await::kChange);
-  EXPECT_EQ(ended_[0].problem, "Server has ended before it was ready, module_not_found: " +
+  EXPECT_EQ(ended_[0].problem, "Server has ended before it was ready, and nodemon waits for an edit: " +
                                    std::string(testing::kMissingModule) +
                                    ". It is started again when a file of the project changes, or in 5m.");
 }
