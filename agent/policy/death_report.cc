@@ -105,7 +105,7 @@ class Reader {
   };
 
   std::size_t other(std::size_t i) {
-    if (report_ && lines_[i].starts_with("Node.js v")) report_->uncaught = true;
+    if (report_ && lines_[i].starts_with("Node.js v")) report_->final = true;
     return i + 1;
   }
 
@@ -131,7 +131,7 @@ class Reader {
     ++i;
     while (i < lines_.size() && is_blank(lines_[i])) ++i;
     if (i == lines_.size()) return i;
-    report_ = {i, i + 1, error_text(lines_, i), where->own ? where->where : "", true};
+    report_ = {i, i + 1, error_text(lines_, i), where->own ? where->where : "", false};
     return i + 1;
   }
 

@@ -14,7 +14,7 @@ struct DeathReport {
   std::size_t end = 0;    ///< the first line behind the report
   std::string text;       ///< the error, without what the runtime says before it
   std::string place;      ///< of the application's code, or ""
-  bool uncaught = false;  ///< the runtime says that the program ends of it
+  bool final = false;     ///< the runtime says that its program ends of it
 };
 
 /// The newest of `lines`, which have no labels (speakers.h). Pure.

@@ -201,7 +201,9 @@ ExitDiagnosis diagnose_exit(const ExitFacts& facts) {
   for (const Speaker& speaker : all) {
     if (told && !speaker.failed) continue;
     ExitDiagnosis one = diagnose(facts, speaker.lines);
-    if (weight(one) >= weight(best)) best = std::move(one);
+    if (weight(one) < weight(best)) continue;
+    best = std::move(one);
+    best.label = speaker.label;
   }
   return best;
 }

@@ -24,6 +24,7 @@ struct ExitDiagnosis {
   /// The line that says why, without labels, and its place in the code; nullopt if nothing was said. As
   /// written: not yet safe to show.
   std::optional<LastWords> words;
+  std::string label;  ///< of the program that said so, where several did (speakers.h)
 };
 
 /// Why it ended: from the exit status as npm, sh and nodemon pass it on (128 + N for signal N), from what it

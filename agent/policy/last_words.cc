@@ -143,7 +143,7 @@ std::optional<LastWords> newest_line(const Lines& lines) {
 std::optional<LastWords> last_words(const Lines& lines) {
   if (auto report = newest_report(lines)) {
     // What was reported may have been lived through; who says afterwards that it is fatal says why.
-    auto after = report->uncaught ? std::nullopt : error_words(lines, report->end);
+    auto after = report->final ? std::nullopt : error_words(lines, report->end);
     if (after && is_fatal(after->text)) return after;
     return LastWords{Telling::kReport, report->head, std::move(report->text), std::move(report->place)};
   }

@@ -92,7 +92,7 @@ bool waits(const Wrapper& wrapper, const std::vector<std::string>& lines) {
 std::optional<WrapperWord> wrapper_says(const std::vector<std::string>& lines) {
   for (const Speaker& speaker : speakers(lines)) {
     for (const Wrapper& wrapper : wrappers())
-      if (waits(wrapper, speaker.lines)) return WrapperWord{wrapper.name, wrapper.holds_port};
+      if (waits(wrapper, speaker.lines)) return WrapperWord{wrapper.name, speaker.label, wrapper.holds_port};
   }
   return std::nullopt;
 }

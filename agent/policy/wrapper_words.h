@@ -10,6 +10,7 @@ namespace codex {
 /// What starts an application again whenever its code is edited, and says so.
 struct WrapperWord {
   std::string_view name;    ///< "nodemon"
+  std::string label = {};   ///< of its lines (speakers.h)
   bool holds_port = false;  ///< it listens itself, whether the application lives or not
 };
 

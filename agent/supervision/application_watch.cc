@@ -33,9 +33,10 @@ std::string_view awaited(Await await) {
   return "";
 }
 
-/// Who waits for an edit, if that is known.
-std::string waits(const std::optional<WrapperWord>& word) {
-  return word ? std::string(word->name) + " waits for an edit" : "what started it lives on";
+/// Who waits for an edit, if that is known and it waits for one of what has ended.
+std::string waits(const std::optional<WrapperWord>& word, const ExitDiagnosis& diagnosis) {
+  const bool others = word && diagnosis.words && diagnosis.label != word->label;
+  return word && !others ? std::string(word->name) + " waits for an edit" : "what started it lives on";
 }
 
 std::string outlook(Await await, const RestartConfig& restart) {
@@ -116,6 +117,11 @@ Await ApplicationWatch::cure(Cause cause) {
   }
 }
 
+std::string ApplicationWatch::said() {
+  const auto diagnosis = diagnose(kUnknownExit);
+  return diagnosis.words && diagnosis.words->telling >= Telling::kError ? words(diagnosis) : "";
+}
+
 void ApplicationWatch::leader_exited(const ExitStatus& status) {
   if (lifecycle_.state() != State::kStarting && lifecycle_.state() != State::kRunning)
     return hands_.ended({{EventType::kExited}, ""});
@@ -166,13 +172,13 @@ void ApplicationWatch::look_at_start() {
     if (config_.restart.on_wrapper_idle == WrapperIdleAction::kWait) return;
     diagnosis.cause = Cause::kWrapperIdle;
   }
-  ended(diagnosis, "Server has ended before it was ready, and " + waits(word));
+  ended(diagnosis, "Server has ended before it was ready, and " + waits(word, diagnosis));
 }
 
 void ApplicationWatch::found_idle() {
   const auto diagnosis = diagnose(kUnknownExit);
   const std::string why = words(diagnosis);
-  idle_ = std::string(kGone) + waits(wrapper_says(tree_.last_lines(outlived()))) +
+  idle_ = std::string(kGone) + waits(wrapper_says(tree_.last_lines(outlived())), diagnosis) +
           (why.empty() ? "" : ": " + why);
   // What only an edit can mend is left to the wrapper, which waits for just that.
   if (config_.restart.on_wrapper_idle == WrapperIdleAction::kWait ||

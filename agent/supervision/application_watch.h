@@ -46,6 +46,9 @@ class ApplicationWatch {
   /// std::system_error when the processes cannot be looked at.
   void look();
 
+  /// Whatever it is: the error that it, or something that it has started, reported last; "" without one.
+  [[nodiscard]] std::string said();
+
   /// What is known of an application that ended below a wrapper; "" otherwise.
   [[nodiscard]] const std::string& idle() const { return idle_; }
   /// It may have ended: its probes fail for that, or are about to.

@@ -98,7 +98,9 @@ void Backend::start_failed() {
   record.start_failed("ready_timeout");
   story_.ill();
   const auto hang = hangs_.hang();
-  story_.tell_problem(startup_.describe_timeout(hang ? hang->detail : ""));
+  const std::string said = application_.said();
+  story_.tell_problem(startup_.describe_timeout(hang ? hang->detail : "") +
+                      (said.empty() ? "" : " It said: " + said + "."));
 }
 
 /// Tells everybody what is exported as the state, should it be a new one: only this does.

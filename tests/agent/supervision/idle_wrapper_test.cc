@@ -214,6 +214,29 @@ TEST_F(IdleWrapper, AWrappersWordIsNotBelievedWhileSomethingLivesBesideIt) {
   EXPECT_EQ(ended_[0].problem, "Server has ended before it was ready, and node --watch waits for an edit.");
 }
 
+TEST_F(IdleWrapper, OnlyTheWrapperOfWhatHasEndedIsNamed) {
+  start();
+  says("[gen] Completed running 'gen.js'");
+  says("[api] " + std::string(testing::kMissingModule));
+  says("[api] node server.js exited with code 1");
+  watch_->look();
+  ASSERT_EQ(ended_.size(), 1U);
+  EXPECT_TRUE(ended_[0].problem.starts_with("Server has ended before it was ready, and what started it lives on: " +
+                                            std::string(testing::kMissingModule) + ". "))
+      << ended_[0].problem;
+}
+
+TEST_F(IdleWrapper, OfAnEndThatNobodyToldTheErrorIsKnown) {
+  start();
+  EXPECT_EQ(watch_->said(), "");
+  says("listening soon");
+  EXPECT_EQ(watch_->said(), "");
+  says("TypeError: x");
+  says("    at boot (/srv/app/server.ts:1:2)");
+  says("Node.js v20.20.2");
+  EXPECT_EQ(watch_->said(), "TypeError: x (/srv/app/server.ts:1)") << "tsx watch says nothing itself";
+}
+
 TEST_F(IdleWrapper, AWrapperThatListensItselfIsNoServer) {
   start();
   listen(20);
