@@ -20,7 +20,10 @@ struct WrapperWord {
 /// nothing, and Flask ends with its application. Pure.
 std::optional<WrapperWord> wrapper_says(const std::vector<std::string>& lines);
 
-/// A wrapper has started its application again because of an edit.
-bool tells_edit(const std::vector<std::string>& lines);
+/// The command line of a program that only starts others, and is no server itself: a shell, npm, a watcher.
+bool is_wrapper(std::string_view command);
+
+/// A wrapper has started its application. After that was well once: started again, because of an edit.
+bool tells_start(const std::vector<std::string>& lines);
 
 }  // namespace codex

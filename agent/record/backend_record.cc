@@ -81,6 +81,13 @@ const LastTransition& BackendRecord::entered(std::string_view state, std::string
   return *record_.last_transition;
 }
 
+bool BackendRecord::explained(std::string_view reason, std::string detail) {
+  if (!record_.last_transition || record_.last_transition->reason == reason) return false;
+  record_.last_transition->reason = reason;
+  record_.last_transition->detail = std::move(detail);
+  return true;
+}
+
 void BackendRecord::startup_completed(const std::vector<std::pair<std::string, double>>& phases,
                                       double seconds) {
   record_.startup.phases = phases;

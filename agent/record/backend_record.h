@@ -39,6 +39,8 @@ class BackendRecord {
   /// The exported state changed. Returns the transition.
   const LastTransition& entered(std::string_view state, std::string_view reason, std::string detail,
                                 WallTime at);
+  /// The exported state is what it was, for another reason. False if that was known.
+  bool explained(std::string_view reason, std::string detail);
   void startup_completed(const std::vector<std::pair<std::string, double>>& phases, double seconds);
 
   /// Recovery: from the moment trouble was seen until ready again.

@@ -96,7 +96,7 @@ std::string ApplicationWatch::words(const ExitDiagnosis& diagnosis) const {
 
 /// It has been well with its code as it is; if that has changed, the next start tells.
 bool ApplicationWatch::code_is_good() const {
-  return served_ && !(tree_.leader() && (wrapper_.renewed() || tells_edit(tree_.last_lines(outlived()))));
+  return served_ && !(tree_.leader() && (wrapper_.renewed() || tells_start(tree_.last_lines(outlived()))));
 }
 
 /// What a start after an end by `cause` would lack.
@@ -162,11 +162,18 @@ void ApplicationWatch::look() {
   idle_.empty() ? found_idle() : idles_on(*since);
 }
 
+bool ApplicationWatch::only_wrappers_live() {
+  const auto members = tree_.members();
+  return is_chain(members) && std::all_of(members.begin(), members.end(), [&](const ProcStat& member) {
+           return is_wrapper(tree_.command(member.pid));
+         });
+}
+
 /// It never listened, so nothing but the wrapper's word tells a slow start from one that has ended. It is
 /// believed where nothing lives that might be the server, or start it.
 void ApplicationWatch::look_at_start() {
   const auto word = wrapper_says(tree_.last_lines(TimePoint::min()));
-  if (!word || (tree_.port()->ours && !word->holds_port) || !is_chain(tree_.members())) return;
+  if (!word || (tree_.port()->ours && !word->holds_port) || !only_wrappers_live()) return;
   auto diagnosis = diagnose(kUnknownExit);
   if (diagnosis.cause == Cause::kCrash) {
     if (config_.restart.on_wrapper_idle == WrapperIdleAction::kWait) return;

@@ -60,6 +60,7 @@ class ApplicationWatch {
   void idles_on(TimePoint since);
   void give_up_waiting();
   [[nodiscard]] bool code_is_good() const;
+  [[nodiscard]] bool only_wrappers_live();
   [[nodiscard]] std::string words(const ExitDiagnosis& diagnosis) const;
   [[nodiscard]] TimePoint outlived() const;
   [[nodiscard]] ExitDiagnosis diagnose(const ExitStatus& status);

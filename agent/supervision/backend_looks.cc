@@ -85,6 +85,8 @@ void Backend::follow_health() {
   const HealthVerdict& verdict = health_.verdict();
   verdict.health == Health::kHealthy ? story_.well() : story_.ill();
   publish(verdict.reason.empty() ? "recovered" : verdict.reason, verdict.detail);
+  if (!application_.idle().empty() && verdict.detail == application_.idle())
+    story_.explain(verdict.reason, verdict.detail);
   if (restart) report(*restart);
   context_.changed();
 }

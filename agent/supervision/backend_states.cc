@@ -3,6 +3,7 @@
 
 #include "agent/supervision/backend.h"
 #include "agent/supervision/describe.h"
+#include "agent/text/quantity.h"
 
 /// What a new state means for a Backend's parts, and how it is told.
 
@@ -47,8 +48,8 @@ void Backend::entered(State before) {
       break;
     case State::kFailed:
       if (lifecycle().cause() == Cause::kStartLimit) {
-        detail += " It was restarted " + std::to_string(context_.config.restart.start_limit) +
-                  " times without success; see codex-agent logs.";
+        detail += " It was restarted " + count_text(context_.config.restart.start_limit, "time") +
+                  " without success; see codex-agent logs.";
         story_.tell_problem(detail);
       }
       rest();
@@ -174,6 +175,7 @@ BackendSnapshot Backend::snapshot() const {
   snapshot.startup_timeout_seconds = to_seconds(config.start_timeout);
   snapshot.log_file = config.output_file;
   snapshot.problem = snapshot.ready ? "" : story_.problem();
+  if (running && snapshot.problem.empty()) snapshot.problem = application_.idle();
   return snapshot;
 }
 

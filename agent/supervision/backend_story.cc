@@ -49,12 +49,23 @@ void BackendStory::publish(std::string_view state, std::string_view reason, cons
   const auto& change =
       record_.entered(state, reason, redactor_.safe(detail, kShownDetail), schedule_.wall_now());
   recent_.entered(state, reason, schedule_.now());
+  tell("state_changed", change,
+       state == "failed" || state == "backoff" || state == "degraded" || state == "hung");
+}
+
+void BackendStory::explain(std::string_view reason, const std::string& detail) {
+  const std::string shown = redactor_.safe(detail, kShownDetail);
+  if (!record_.explained(reason, shown)) return;
+  tell("reason_changed", {schedule_.wall_now(), record_.state(), record_.state(), std::string(reason), shown},
+       true);
+}
+
+void BackendStory::tell(std::string_view event, const LastTransition& change, bool bad) {
   events_.append(
-      {0, change.at, backend_, "state_changed", change.from, change.to, change.reason, change.detail});
-  LogLine line("state_changed");
+      {0, change.at, backend_, std::string(event), change.from, change.to, change.reason, change.detail});
+  LogLine line(event);
   line.kv("backend", backend_).kv("from", change.from).kv("to", change.to).kv("reason", change.reason);
   if (!change.detail.empty()) line.kv("detail", change.detail);
-  const bool bad = state == "failed" || state == "backoff" || state == "degraded" || state == "hung";
   bad ? log_.warning(line.str()) : log_.info(line.str());
 }
 

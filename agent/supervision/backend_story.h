@@ -43,6 +43,9 @@ class BackendStory {
   /// made safe to show.
   void publish(std::string_view state, std::string_view reason, const std::string& detail);
 
+  /// The exported state stays, and its reason is known better now: everybody is told once.
+  void explain(std::string_view reason, const std::string& detail);
+
   /// The probe with this index has been asked.
   void note_answer(std::size_t index, const ProbeTracker& probe);
   void note_usage(double used_bytes, std::optional<double> cpu_ratio);
@@ -52,6 +55,8 @@ class BackendStory {
   [[nodiscard]] BackendRecent recent() const;
 
  private:
+  void tell(std::string_view event, const LastTransition& change, bool bad);
+
   std::string backend_;
   const Schedule& schedule_;
   Logger& log_;

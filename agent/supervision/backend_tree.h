@@ -35,6 +35,8 @@ class BackendTree {
   /// All live members, parents first. Throws std::system_error when they cannot be looked at.
   [[nodiscard]] virtual std::vector<ProcStat> members() = 0;
   [[nodiscard]] virtual std::optional<pid_t> leader() const = 0;
+  /// The command line of a member; "" if it cannot be told.
+  [[nodiscard]] virtual std::string command(pid_t member) const = 0;
   /// As in ProcessTree.
   [[nodiscard]] virtual std::optional<ProcessTree::Adoptable> adoptable() = 0;
 

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/os/process_table.h"
 #include "agent/process/pid_file.h"
 
 namespace codex {
@@ -34,6 +35,11 @@ LiveTree::LiveTree(const BackendConfig& config, const BackendServices& services,
       sampler_(config.collect_pss, config.memory_limit_bytes) {
   if (config_.port) port_.emplace(*config_.port, sock_diag_, tree_, services_.redactor);
   tree_.find_leftovers();
+}
+
+std::string LiveTree::command(pid_t member) const {
+  const auto process = describe_process(member);
+  return process ? process->command : "";
 }
 
 bool LiveTree::look_at_port() {

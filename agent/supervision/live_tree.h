@@ -24,6 +24,7 @@ class LiveTree : public BackendTree {
 
   [[nodiscard]] std::vector<ProcStat> members() override { return tree_.members(); }
   [[nodiscard]] std::optional<pid_t> leader() const override { return tree_.leader(); }
+  [[nodiscard]] std::string command(pid_t member) const override;
   [[nodiscard]] std::optional<ProcessTree::Adoptable> adoptable() override { return tree_.adoptable(); }
   bool look_at_port() override;
   [[nodiscard]] const PortSnapshot* port() const override { return port_ ? &port_->last() : nullptr; }

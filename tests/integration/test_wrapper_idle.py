@@ -68,7 +68,7 @@ def test_it_is_noticed_within_two_seconds_and_restarted(wrapped):
     event = wait_until(lambda: next((event for event in agent.events() if event["reason"] == "wrapper_idle"), None), 5,
                        "wrapper_idle", interval=0.02)
     assert time.monotonic() - crashed < (4 if sanitized() else 2)
-    assert "lives on" in event["detail"]
+    assert "waits for an edit: Error: broken on request (app.js:4)" in event["detail"]
     after = wait_until(lambda: (found := agent.backend())["generation"] == before["generation"] + 1 and
                        found["state"] == "running" and found, 30, "the restart", interval=0.05)
     assert after["restarts"]["by_reason"]["wrapper_idle"] == 1
@@ -106,26 +106,53 @@ def test_a_start_that_ends_below_its_wrapper_fails_with_its_own_cause(agent, nod
     agent.directory.joinpath("node_modules").symlink_to(node_modules)
     agent.configure(["npm", "run", "dev"], start_timeout="60s")
     told = agent.start(expect=1, timeout=40)
-    assert "module_not_found" in told.stderr
+    assert "nodemon waits for an edit: Error: Cannot find module 'missing-thing' (app.js:1)" in told.stderr
+    assert agent.backend()["exit_causes"]["module_not_found"] == 1
     assert agent.backend()["awaiting"] == "file_change"
     agent.assert_nothing_runs()
 
 
-def test_what_only_an_edit_can_mend_is_left_to_the_wrapper_and_tried_again_by_the_clock(agent, node_modules):
-    """What it ended of may have been mistaken, and an edit may never come."""
+@pytest.fixture
+def reloaded(agent, node_modules):
+    """A running application below nodemon, with a short retry."""
     agent.directory.joinpath("package.json").write_text('{"name": "app", "scripts": {"dev": "nodemon app.js"}}',
                                                         encoding="ascii")
     agent.directory.joinpath("app.js").write_text(APPLICATION, encoding="ascii")
-    agent.directory.joinpath("optional.js").write_text("", encoding="ascii")
     agent.directory.joinpath("node_modules").symlink_to(node_modules)
     agent.configure(["npm", "run", "dev"], '[backend.app.restart]\nretry_interval = "3s"\n', start_timeout="60s")
     agent.start(timeout=90)
+    return agent
+
+
+def test_what_only_an_edit_can_mend_is_left_to_the_wrapper_and_tried_again_by_the_clock(reloaded):
+    """An edit may never come, or be missed."""
+    agent = reloaded
     before = agent.backend()
-    # Said at the end of a good application, and not true of it.
-    edit(agent, APPLICATION.replace("throw new Error('broken on request')",
-                                    "throw new Error(\"Cannot find module 'optional'\")"))
+    broken = (f"// {i}\n{APPLICATION}}};\n" for i in itertools.count())
+    waits = "nodemon waits for an edit: SyntaxError: Unexpected token '}' (app.js:"
+
+    def told():
+        found = agent.backend()
+        if found["health_reason"] == "wrapper_idle":
+            return found
+        (agent.directory / "app.js").write_text(next(broken), encoding="ascii")  # nodemon may miss an edit.
+        return None
+
+    found = wait_until(told, 20, "wrapper_idle", interval=0.7)
+    assert found["generation"] == before["generation"], "left to the wrapper at first"
+    assert waits in found["problem"] and waits in agent.run("status", expect=5).stdout
+    assert any(waits in event["detail"] for event in agent.events())
+    (agent.directory / "app.js").write_text(APPLICATION, encoding="ascii")
+    agent.wait_for_state("running", 30)
+
+
+def test_a_missing_module_of_code_that_has_been_good_is_no_reason_to_wait_for_an_edit(reloaded):
+    agent = reloaded
+    edit(agent, APPLICATION.replace("throw new Error('broken on request')", "require('missing-thing')"))
+    # Answered probes say that this code is good.
+    asked = agent.backend()["probes"][0]["attempts"]
+    wait_until(lambda: agent.backend()["probes"][0]["attempts"] > asked + 2, 10, "answered probes")
+    before = agent.backend()
     crash(agent)
-    wait_until(lambda: agent.backend()["health_reason"] == "wrapper_idle", 10, "wrapper_idle", interval=0.05)
-    assert agent.backend()["generation"] == before["generation"], "left to the wrapper at first"
-    wait_until(lambda: (found := agent.backend())["generation"] > before["generation"] and found["state"] == "running", 30,
-               "the slow retry")
+    wait_until(lambda: (found := agent.backend())["generation"] > before["generation"] and found["state"] == "running", 2.5,
+               "the restart, before the slow retry")

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@ class FakeTree : public BackendTree {
  public:
   std::vector<ProcStat> members_seen;
   std::optional<pid_t> leader_seen;
+  std::map<pid_t, std::string> commands;  ///< `npm run dev` of those that are not there
   std::optional<ProcessTree::Adoptable> leftover;
   std::optional<PortSnapshot> port_seen;  ///< nullopt: a backend without a port
   bool port_can_be_asked = true;
@@ -41,6 +43,10 @@ class FakeTree : public BackendTree {
     return members_seen;
   }
   [[nodiscard]] std::optional<pid_t> leader() const override { return leader_seen; }
+  [[nodiscard]] std::string command(pid_t member) const override {
+    const auto found = commands.find(member);
+    return found == commands.end() ? "npm run dev" : found->second;
+  }
   [[nodiscard]] std::optional<ProcessTree::Adoptable> adoptable() override {
     fail();
     return leftover;

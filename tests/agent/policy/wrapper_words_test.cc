@@ -83,14 +83,31 @@ TEST(WrapperSays, WhoListensItself) {
   EXPECT_FALSE(wrapper_says({"Failed running 'server.js'"})->holds_port);
 }
 
-TEST(TellsEdit, AnEditIsWhyAWrapperStartsAgain) {
-  for (const char* line : {"[nodemon] restarting due to changes...", "[api] Restarting 'server.js'",
+TEST(IsWrapper, WhoOnlyStartsOthers) {
+  for (const char* command :
+       {"sh -c nodemon app.js", "/bin/bash ./dev.sh", "npm run dev", "node /usr/bin/npm run dev",
+        "node /usr/lib/node_modules/npm/bin/npm-cli.js run dev",
+        "node /srv/app/node_modules/.bin/nodemon app.js",
+        "/usr/bin/node --no-warnings node_modules/nodemon/bin/nodemon.js", "node --watch app.js",
+        "/usr/bin/python3 -m uvicorn asgi:app --reload", "/usr/bin/python3 manage.py runserver", "air",
+        "/usr/bin/python3 -c from multiprocessing.resource_tracker import main;main(7)",
+        "./node_modules/.bin/tsc --watch"})
+    EXPECT_TRUE(is_wrapper(command)) << command;
+  for (const char* command :
+       {"", "node app.js", "node app.js npm", "/usr/bin/python3 serve.py", "./server --air",
+        "java -jar app.jar", "node --inspect dist/main.js", "nginx: master process"})
+    EXPECT_FALSE(is_wrapper(command)) << command;
+}
+
+TEST(TellsStart, OfAWrappersApplication) {
+  for (const char* line : {"[nodemon] starting `node app.js`", "[nodemon] restarting due to changes...",
+                           "[api] Restarting 'server.js'",
                            "02:53:01 AM - File change detected. Starting incremental compilation...",
                            "WARNING:  StatReload detected changes in 'asgi.py'. Reloading...",
                            "/srv/app/site/urls.py changed, reloading.", "main.go has changed",
                            "3:12:01 AM [tsx] change in ./app.ts Rerunning..."})
-    EXPECT_TRUE(tells_edit({line, "more"})) << line;
-  EXPECT_FALSE(tells_edit({"[nodemon] starting `node app.js`", "listening", "Failed running 'app.js'"}));
+    EXPECT_TRUE(tells_start({line, "more"})) << line;
+  EXPECT_FALSE(tells_start({"listening", "Failed running 'app.js'"}));
 }
 
 }  // namespace

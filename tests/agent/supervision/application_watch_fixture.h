@@ -18,7 +18,7 @@ inline constexpr char kMissingModule[] = "Error: Cannot find module 'express'";
 inline constexpr char kPortInUse[] = "Error: listen EADDRINUSE: address already in use :::3000";
 inline constexpr char kRefused[] = "Error: connect ECONNREFUSED 127.0.0.1:5432";
 inline constexpr char kStartingUp[] = "FATAL: the database system is starting up";
-inline constexpr char kEdited[] = "[nodemon] restarting due to changes...";
+inline constexpr char kEdited[] = "[nodemon] starting `node app.js`";
 inline constexpr char kNodemonWaits[] = "[nodemon] app crashed - waiting for file changes before starting...";
 
 /// An ApplicationWatch over processes of words; it is asked to look again when it wants to be.

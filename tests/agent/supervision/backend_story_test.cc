@@ -82,6 +82,25 @@ TEST_F(BackendStoryTest, AStateIsToldOnceToEverybody) {
   EXPECT_EQ(states(), States{"running 1-0"});
 }
 
+TEST_F(BackendStoryTest, AReasonThatIsKnownBetterIsToldOnce) {
+  story_.publish("degraded", "port: refused", "nobody listens");
+  const auto at = shown().last_transition->at;
+  schedule_.pass(seconds(1));
+  for (int i = 0; i < 2; ++i) story_.explain("wrapper_idle", "nodemon waits for an edit");
+  ASSERT_EQ(events_.last(), 2U);
+  const LifecycleEvent event = events_.after(1).front();
+  EXPECT_EQ(event.event, "reason_changed");
+  EXPECT_EQ(event.at, schedule_.wall_now());
+  EXPECT_EQ(event.from, "degraded");
+  EXPECT_EQ(event.to, "degraded");
+  EXPECT_EQ(event.reason, "wrapper_idle");
+  EXPECT_EQ(event.detail, "nodemon waits for an edit");
+  EXPECT_EQ(log_.counts().at("warning"), 2U);
+  EXPECT_EQ(shown().last_transition->reason, "wrapper_idle");
+  EXPECT_EQ(shown().last_transition->at, at) << "the state is as old as it was";
+  EXPECT_EQ(shown().state_entries.at("degraded"), 1U);
+}
+
 TEST_F(BackendStoryTest, ItIsStoppedUntilItIsSaidOtherwise) {
   story_.publish("stopped", "stop_command", "");
   EXPECT_EQ(events_.last(), 0U);

@@ -214,6 +214,14 @@ TEST_F(IdleWrapper, AWrappersWordIsNotBelievedWhileSomethingLivesBesideIt) {
   EXPECT_EQ(ended_[0].problem, "Server has ended before it was ready, and node --watch waits for an edit.");
 }
 
+TEST_F(IdleWrapper, AWrapperMayHaveBeenStartedByTheServerToBe) {
+  start();
+  says("Completed running 'gen.js'");
+  tree_.commands[10] = "node app.js";
+  watch_->look();
+  EXPECT_TRUE(ended_.empty()) << "sh -c 'node --watch gen.js & exec node app.js'";
+}
+
 TEST_F(IdleWrapper, OnlyTheWrapperOfWhatHasEndedIsNamed) {
   start();
   says("[gen] Completed running 'gen.js'");
@@ -221,8 +229,9 @@ TEST_F(IdleWrapper, OnlyTheWrapperOfWhatHasEndedIsNamed) {
   says("[api] node server.js exited with code 1");
   watch_->look();
   ASSERT_EQ(ended_.size(), 1U);
-  EXPECT_TRUE(ended_[0].problem.starts_with("Server has ended before it was ready, and what started it lives on: " +
-                                            std::string(testing::kMissingModule) + ". "))
+  EXPECT_TRUE(
+      ended_[0].problem.starts_with("Server has ended before it was ready, and what started it lives on: " +
+                                    std::string(testing::kMissingModule) + ". "))
       << ended_[0].problem;
 }
 
