@@ -59,11 +59,13 @@ std::string error_text(const Lines& lines, std::size_t head) {
   if (text.ends_with(" {")) text.remove_suffix(2);
   std::string told = rejection(text);
   // "Unable to compile TypeScript:", "Invalid configuration:": what follows is what it says.
-  if (!told.ends_with(':')) return told;
   std::size_t next = head + 1;
-  while (next < lines.size() && is_blank(lines[next])) ++next;
-  if (next == lines.size() || is_at_frame(lines[next]) || lines[next].starts_with("Node.js v")) return told;
-  return told + " " + std::string(trim(lines[next], kBlanks));
+  while (told.ends_with(':') && next < lines.size() && next <= head + kLongestMessage) {
+    const std::string_view line = lines[next++];
+    if (is_at_frame(line) || line.starts_with("Node.js v")) break;
+    if (!is_blank(line)) told += " " + std::string(trim(line, kBlanks));
+  }
+  return told;
 }
 
 /// Reads `lines` from the beginning and keeps the newest report.
@@ -86,6 +88,8 @@ class Reader {
         i = ruby(i, *colon);
       else if (line.find(" panicked at ") != std::string_view::npos)
         i = rust(i);
+      else if (line.starts_with("terminate called after throwing"))
+        i = terminate(i);
       else
         i = other(i);
     }
@@ -211,6 +215,19 @@ class Reader {
     report_ = {i, i + 2, found ? "panicked: " + lines_[i + 1] : std::string(trim(lines_[i], kBlanks)),
                found ? found->where : "", true};
     return std::min(i + 2, lines_.size());
+  }
+
+  /// C++: "terminate called after throwing an instance of 'T'", and "  what():  message" below.
+  std::size_t terminate(std::size_t i) {
+    std::string_view type = lines_[i];
+    type.remove_prefix(std::min(type.find('\''), type.size() - 1) + 1);
+    type = type.substr(0, type.find('\''));
+    std::string_view what = i + 1 < lines_.size() ? trim(lines_[i + 1], kBlanks) : std::string_view{};
+    const bool said = what.starts_with("what():");
+    take_prefix(what, "what():");
+    const std::string message = said ? ": " + std::string(trim(what, kBlanks)) : "";
+    report_ = {i, i + (said ? 2 : 1), std::string(type) + message, "", true};
+    return report_->end;
   }
 
   const Lines& lines_;

@@ -54,7 +54,9 @@ Found heap_oom(const Lines& lines) {
 
 Found port_taken(const Lines& lines) {
   return newest(lines, Cause::kPortTaken, [](std::string_view line) {
-    return contains_any(line, {"EADDRINUSE", "Address already in use", "address already in use"});
+    if (contains_any(line, {"EADDRINUSE", "Address already in use", "address already in use"})) return true;
+    return contains_any(line, {"Port ", "port "}) &&
+           contains_any(line, {"already in use", "in use by another"});
   });
 }
 
@@ -63,6 +65,7 @@ Found module_not_found(const Lines& lines, const ExitStatus& status) {
   auto found = newest(lines, Cause::kModuleNotFound, [](std::string_view line) {
     return line.starts_with("Error: Cannot find module '") ||
            line.starts_with("Error [ERR_MODULE_NOT_FOUND]: ") || line.starts_with("ModuleNotFoundError: ") ||
+           (contains(line, "python") && contains(line, ": No module named ")) ||
            line.starts_with("npm ERR! Missing script: ") || line.starts_with("npm error Missing script: ");
   });
   if (found || status.code != kShellNotFound) return found;
@@ -118,7 +121,8 @@ Found database_refused(const Lines& lines, const ExitFacts& facts) {
                       "the database system is not yet accepting connections", "'57P03'", "\"57P03\""})) {
       return true;
     }
-    const bool refused = contains(line, "ECONNREFUSED") || contains(line, "Connection refused");
+    const bool refused = contains(line, "ECONNREFUSED") || contains(line, "Connection refused") ||
+                         contains(line, "Can't reach database server");
     return refused && std::any_of(facts.database_ports.begin(), facts.database_ports.end(), [&](auto port) {
              const std::string number = std::to_string(port);
              return contains(line, ":" + number) || contains(line, "port " + number);

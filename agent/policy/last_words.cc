@@ -57,6 +57,8 @@ bool is_of_a_wrapper(std::string_view line) {
                                          "ELIFECYCLE",
                                          "WARN   Local package.json",
                                          "Waiting for the debugger",
+                                         "(Use `node ",
+                                         "stack traceback:",
                                          "--> Sending "};
   constexpr std::string_view kPart[] = {
       " exited with ", " exited (",          " ELIFECYCLE ", "Watching for file changes",
@@ -68,17 +70,58 @@ bool looks_like_an_error(std::string_view line) {
   constexpr std::string_view kWords[] = {
       "error",   "fatal",    "panic",    "cannot",    "can't",      "could not", "exception", "failed",
       "failure", "unable",   "denied",   "refused",   "not found",  "no such",   "missing",   "invalid",
-      "in use",  "critical", "required", "undefined", "unexpected", "abort",     "unhandled"};
-  constexpr std::string_view kHarmless[] = {"warn", "[warn", "info", "[info", "debug", "[debug"};
+      "in use",  "critical", "required", "undefined", "unexpected", "unhandled", "attempt to"};
+  constexpr std::string_view kHarmless[] = {"warn",  "[warn",  "info", "[info",
+                                            "debug", "[debug", "run ", "try "};
   constexpr std::string_view kNone[] = {"0 errors", "no errors", "0 failed", "without error"};
   const std::string lower = to_lower(line);
   return contains_any(lower, kWords) && !begins_with_any(lower, kHarmless) && !contains_any(lower, kNone);
 }
 
+/// The value of `key` in a line of JSON, with its escapes; "" without it.
+std::string_view json_text(std::string_view line, std::string_view key) {
+  const std::string mark = "\"" + std::string(key) + "\":\"";
+  const std::size_t at = line.find(mark);
+  if (at == std::string_view::npos) return {};
+  line.remove_prefix(at + mark.size());
+  std::size_t end = 0;
+  while (end < line.size() && line[end] != '"') end += line[end] == '\\' ? 2 : 1;
+  return line.substr(0, end);
+}
+
+/// A line of a structured log: what it says, and whether it says that it is an error (pino counts from 50).
+struct Logged {
+  std::string text;
+  bool error = false;
+};
+std::optional<Logged> logged(std::string_view line) {
+  if (!line.starts_with('{') || !line.ends_with('}')) return std::nullopt;
+  constexpr std::string_view kLevels[] = {
+      "\"level\":\"error", "\"level\":\"fatal",    "\"level\":\"crit",       "\"level\":50",
+      "\"level\":60",      "\"severity\":\"error", "\"severity\":\"critical"};
+  std::string text;
+  // pino has its own sentence in the one, and the error's message in the other.
+  for (const std::string_view key : {"msg", "message"}) {
+    const std::string_view said = json_text(line, key);
+    if (!said.empty()) text += (text.empty() ? "" : ": ") + std::string(said);
+  }
+  if (text.empty()) return std::nullopt;
+  return Logged{std::move(text), contains_any(to_lower(line), kLevels)};
+}
+
+/// "Uncaught x in /srv/app/index.php:3", as PHP says it.
+LastWords error_line(std::size_t index, std::string text) {
+  const std::size_t in = text.rfind(" in ");
+  const auto where = in == std::string::npos ? std::nullopt : place(std::string_view(text).substr(in + 4));
+  if (where) text.resize(in);
+  return {Telling::kError, index, std::move(text), where ? where->where : ""};
+}
+
 /// "./main.go:2:15: declared but not used", "Main.java:1: error: x": what compilers say.
 std::optional<LastWords> compiler_words(std::string_view line, std::size_t index) {
   const std::size_t colon = line.find(": ");
-  if (colon == std::string_view::npos || contains(line, "warning: ")) return std::nullopt;
+  if (colon == std::string_view::npos || indent_of(line) > 0 || contains(line, "warning: "))
+    return std::nullopt;
   const auto found = place(line.substr(0, colon));
   if (!found) return std::nullopt;
   return LastWords{Telling::kError, index, std::string(line.substr(colon + 2)), found->where};
@@ -112,9 +155,13 @@ std::optional<LastWords> error_words(const Lines& lines, std::size_t from) {
   for (std::size_t i = lines.size(); i-- > from;) {
     const std::string_view line = lines[i];
     if (!has_letter(line) || is_of_a_wrapper(line) || indent_of(line) >= 2) continue;
+    if (const auto log = logged(line)) {
+      if (log->error) return LastWords{Telling::kError, i, log->text, ""};
+      continue;
+    }
     if (!looks_like_an_error(line)) continue;
     const std::size_t first = first_of_a_compiler(lines, i);
-    return LastWords{Telling::kError, first, std::string(trim(lines[first], kBlanks)), ""};
+    return error_line(first, std::string(trim(lines[first], kBlanks)));
   }
   return std::nullopt;
 }
@@ -130,12 +177,18 @@ std::optional<LastWords> wrapper_words(const Lines& lines) {
   return std::nullopt;
 }
 
+/// The newest line of all, rather none that continues another.
 std::optional<LastWords> newest_line(const Lines& lines) {
+  std::optional<LastWords> found;
   for (std::size_t i = lines.size(); i-- > 0;) {
-    if (has_letter(lines[i]) && !is_of_a_wrapper(lines[i]))
-      return LastWords{Telling::kLast, i, std::string(trim(lines[i], kBlanks)), ""};
+    if (!has_letter(lines[i]) || is_of_a_wrapper(lines[i])) continue;
+    const bool continues = indent_of(lines[i]) >= 2;
+    if (continues && found) continue;
+    const auto log = logged(lines[i]);
+    found = LastWords{Telling::kLast, i, log ? log->text : std::string(trim(lines[i], kBlanks)), ""};
+    if (!continues) break;
   }
-  return std::nullopt;
+  return found;
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ bool take_number(std::string_view& text) {
 bool is_file(std::string_view text) {
   if (text.empty() || text.size() > kLongestPlace) return false;
   if (text.starts_with("node:") || text.starts_with('<')) return true;
+  const bool path = text.starts_with('/') || text.starts_with("./") || text.starts_with("file:");
+  if (!path && text.find(' ') != std::string_view::npos) return false;
   const std::size_t dot = text.rfind('.');
   return dot != std::string_view::npos && dot + 1 < text.size() && is_letter(text[dot + 1]) &&
          text.find_first_of(" \"'", dot) == std::string_view::npos;

@@ -94,7 +94,8 @@ BackendSnapshot backend() {
   backend.exits = counts_of(kExitOutcomes, 20);
   backend.stop_signals = {{"SIGTERM", 3}, {"SIGKILL", 1}};
   backend.state_entries = counts_of(kStates, 30);
-  backend.last_exit = LastExit{"signal", 137, "SIGKILL", at(-5000), "oom_kill"};
+  backend.last_exit =
+      LastExit{"signal", 137, "SIGKILL", at(-5000), "oom_kill", "the heap was full (server.js:20)"};
   backend.exit_causes = {{"oom_kill", 1}};
   backend.hangs = {{"db_wait", 0}, {"spin", 2}};
   backend.workers = {3, {}, {{"db_wait", 0}, {"spin", 1}}};

@@ -157,6 +157,58 @@ TEST(LastWords, TheFirstPlaceOfTheApplicationItselfIsShown) {
             "no key (RuntimeError) (app.rb:3)");
 }
 
+struct Row {
+  Lines written;
+  const char* words;
+};
+
+const Row kRows[] = {
+    {{"==12==ERROR: AddressSanitizer: heap-use-after-free on address 0x602", "    #0 0x55 in main a.cc:3",
+      "==12==ABORTING"},
+     "==12==ERROR: AddressSanitizer: heap-use-after-free on address 0x602"},
+    {{"bash: line 1: nodemonx: command not found"}, "bash: line 1: nodemonx: command not found"},
+    {{"** (RuntimeError) no config", "    config/runtime.exs:3: (file)",
+      "    (stdlib 4.2) erl_eval.erl:748: :erl_eval.do_apply/7"},
+     "** (RuntimeError) no config"},
+    {{"lua: app.lua:3: attempt to index a nil value", "stack traceback:", "    [C]: in ?"},
+     "lua: app.lua:3: attempt to index a nil value"},
+    {{"Could not find gem 'sinatra'.", "Run `bundle install` to install missing gems."},
+     "Could not find gem 'sinatra'."},
+    {{"PHP Fatal error:  Uncaught PDOException: could not find driver in /srv/app/index.php:3",
+      "Stack trace:", "#0 {main}", "  thrown in /srv/app/index.php on line 3"},
+     "PHP Fatal error:  Uncaught PDOException: could not find driver (index.php:3)"},
+    {{R"({"level":60,"pid":5,"err":{"message":"x is no function"},"msg":"startup failed"})",
+      R"({"level":30,"pid":5,"msg":"failed requests: 0"})"},
+     "startup failed: x is no function"},
+    {{R"({"level":"error","message":"cannot open \"/var/db\""})",
+      R"({"level":"info","message":"no error any more"})"},
+     R"(cannot open \"/var/db\")"},
+    {{"Error: ", "Invalid `prisma.user.findMany()` invocation:", "", "Can't reach database server",
+      "    at main (/srv/app/db.js:2:3)"},
+     "Error: Invalid `prisma.user.findMany()` invocation: Can't reach database server (db.js:2)"},
+    {{"[2026-12-01 03:00:00 +0000] [12] [ERROR] Exception in worker process",
+      "Traceback (most recent call last):", "  File \"/srv/app/wsgi.py\", line 3, in <module>",
+      "RuntimeError: no config", "[2026-12-01 03:00:00 +0000] [11] [INFO] Shutting down: Master",
+      "[2026-12-01 03:00:00 +0000] [11] [INFO] Reason: Worker failed to boot."},
+     "RuntimeError: no config (wsgi.py:3)"},
+    {{"app.py: error: the following arguments are required: port"},
+     "app.py: error: the following arguments are required: port"},
+    {{"request from 10.0.0.1:5000: refused"}, "request from 10.0.0.1:5000: refused"},
+    {{"connect localhost:5432: timed out"}, "connect localhost:5432: timed out"},
+};
+
+TEST(LastWords, OfProgramsWithoutAReportTheLineThatLooksLikeAnError) {
+  for (const Row& row : kRows) EXPECT_EQ(words_of(row.written), row.words);
+}
+
+TEST(LastWords, APortThatIsTakenIsToldInManyWays) {
+  for (const char* line :
+       {"Error: That port is already in use.", "Web server failed to start. Port 8080 was already in use.",
+        "Port 5000 is in use by another program.", "Error: Port 5173 is already in use"})
+    EXPECT_EQ(diagnosis_of({line}).cause, Cause::kPortTaken) << line;
+  EXPECT_EQ(diagnosis_of({"the name is already in use"}).cause, Cause::kCrash);
+}
+
 TEST(LastWords, WhoWasKilledHadNoTimeToSayWhy) {
   const auto words = [](const ExitStatus& status, Lines lines) {
     return told(diagnose_exit({status, std::move(lines), false, {}}));
@@ -164,10 +216,11 @@ TEST(LastWords, WhoWasKilledHadNoTimeToSayWhy) {
   EXPECT_EQ(words({true, 0, 9, false}, {"error: something"}), "");
   EXPECT_EQ(words({true, 137, 0, false}, {"error: something"}), "");
   EXPECT_EQ(words({true, 0, 11, false}, {"GET / 200"}), "");
-  EXPECT_EQ(
-      words({true, 0, 6, false}, {"terminate called after throwing an instance of 'std::runtime_error'",
-                                  "  what():  no key", "a.out: main.cc:3: main: Assertion `x' failed."}),
-      "a.out: main.cc:3: main: Assertion `x' failed.");
+  EXPECT_EQ(words({true, 0, 6, false}, {"terminate called after throwing an instance of 'std::runtime_error'",
+                                        "  what():  no key"}),
+            "std::runtime_error: no key");
+  EXPECT_EQ(words({true, 134, 0, false}, {"a.out: main.cc:3: main: Assertion `x' failed."}),
+            "a.out: main.cc:3: main: Assertion `x' failed.");
   EXPECT_EQ(words({true, 0, 0, false}, {"bye"}), "") << "a line is not why it ended well";
   EXPECT_EQ(words({true, 3, 0, false}, {"bye", ""}), "bye");
   EXPECT_EQ(words({true, 3, 0, false}, {}), "");

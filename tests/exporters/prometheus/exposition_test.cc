@@ -180,7 +180,7 @@ TEST(Exposition, ARestartOfTheBackendChangesNoSeries) {
   ++backend.starts;
   ++backend.restarts["hang"];
   backend.started_at = *backend.started_at + std::chrono::hours(1);
-  backend.last_exit = LastExit{"exit_nonzero", 1, std::nullopt, *backend.started_at, "crash"};
+  backend.last_exit = LastExit{"exit_nonzero", 1, std::nullopt, *backend.started_at, "crash", ""};
   backend.port->owner_command = "another";
   backend.probes[1].outcome = "failure";
   backend.probes[1].reason = "timeout";

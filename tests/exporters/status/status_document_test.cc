@@ -63,7 +63,7 @@ TEST(StatusDocument, HasTheAgreedKeys) {
                                     "output",
                                     "log_file"}));
   EXPECT_EQ(keys_of(backend["restarts"]), (Keys{"total", "by_reason"}));
-  EXPECT_EQ(keys_of(backend["last_exit"]), (Keys{"outcome", "code", "signal", "cause", "at"}));
+  EXPECT_EQ(keys_of(backend["last_exit"]), (Keys{"outcome", "code", "signal", "cause", "why", "at"}));
   EXPECT_EQ(keys_of(backend["last_transition"]), (Keys{"at", "from", "to", "reason", "detail"}));
   EXPECT_EQ(keys_of(backend["port"]),
             (Keys{"number", "listening", "owner_pid", "owner_command", "ours", "accept_queue"}));
@@ -90,6 +90,7 @@ TEST(StatusDocument, ShowsTheValuesOfTheSnapshot) {
                                         {"code", 137},
                                         {"signal", "SIGKILL"},
                                         {"cause", "oom_kill"},
+                                        {"why", "the heap was full (server.js:20)"},
                                         {"at", "2025-08-22T11:13:49.125Z"}}));
   EXPECT_EQ(backend["exit_causes"]["oom_kill"], 1);
   EXPECT_EQ(backend["restart_budget"], (Json{{"remaining", 4}, {"limit", 5}, {"interval_seconds", 60.0}}));
