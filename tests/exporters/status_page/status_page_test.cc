@@ -153,7 +153,7 @@ TEST(StatusPage, EscapesEverythingItDidNotWriteItself) {
   BackendSnapshot& backend = snapshot.backends[0];
   backend.name = backend.state = backend.problem = backend.health_reason = backend.awaiting = evil;
   backend.restarts = {{evil, 1}};
-  backend.last_exit->signal = backend.last_exit->cause = evil;
+  backend.last_exit->signal = backend.last_exit->cause = backend.last_exit->why = evil;
   backend.startup.waiting_for = evil;
   for (ProbeSnapshot& probe : backend.probes)
     probe.name = probe.role = probe.target = probe.reason = probe.detail = evil;
