@@ -57,6 +57,12 @@ struct LastExit {
   std::string why;    ///< the line that said so: "TypeError: x (server.js:20)"; safe to show; "" without one
 };
 
+/// The last end that nobody asked for, of the root process or of an application below it.
+struct LastEnd {
+  WallTime at{};
+  std::string told;  ///< the sentence that tells how and why; safe to show
+};
+
 struct LastTransition {
   WallTime at{};
   std::string from, to;  ///< of kStates
@@ -180,6 +186,7 @@ struct BackendSnapshot {
   double hang_watch_cpu_seconds = 0;
   Counts start_failures, exits, exit_causes, stop_signals, state_entries;
   std::optional<LastExit> last_exit;
+  std::optional<LastEnd> last_end;
   std::optional<LastTransition> last_transition;
   double backoff_seconds = 0;  ///< delay before the pending automatic restart, 0 without one
   int restart_budget = 0;      ///< automatic restarts that are left ...

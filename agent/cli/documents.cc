@@ -152,7 +152,8 @@ BackendStatus backend_of(const Json& json) {
   }
   backend.last_exit = last_exit_of(member(json, "last_exit"));
   backend.last_exit_why = text(member(json, "last_exit"), "why");
-  backend.last_exit_at = text(member(json, "last_exit"), "at");
+  backend.last_end = text(member(json, "last_end"), "told");
+  backend.last_end_at = text(member(json, "last_end"), "at");
   backend.awaiting = text(json, "awaiting");
   const Json& budget = member(json, "restart_budget");
   backend.restarts_left = integer(budget, "remaining");
@@ -212,7 +213,7 @@ void keep_backends(Json& status, const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::string last_end(const BackendStatus& backend) {
+std::string exit_words(const BackendStatus& backend) {
   return backend.last_exit + (backend.last_exit_why.empty() ? "" : ": " + backend.last_exit_why);
 }
 

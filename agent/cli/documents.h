@@ -46,7 +46,8 @@ struct BackendStatus {
   std::vector<std::pair<std::string, std::int64_t>> restarts_by_reason;  ///< those above 0
   std::string last_exit;                                                 ///< "exit code 3", "SIGKILL" or ""
   std::string last_exit_why;    ///< the line that said so, with its place in the code, or ""
-  std::string last_exit_at;     ///< RFC 3339 or ""
+  std::string last_end;         ///< the sentence that tells the last end that nobody asked for, or ""
+  std::string last_end_at;      ///< RFC 3339 or ""
   std::string awaiting;         ///< what the pending start waits for: "" "file_change" "database" "port"
   std::string next_attempt_at;  ///< RFC 3339 or ""
   std::optional<std::int64_t> restarts_left, restart_limit;  ///< of the restart budget
@@ -65,7 +66,7 @@ struct BackendStatus {
 };
 
 /// How it ended, and why as far as it said so: "exit code 1: TypeError: x (server.js:20)".
-std::string last_end(const BackendStatus& backend);
+std::string exit_words(const BackendStatus& backend);
 
 struct StatusDocument {
   std::vector<BackendStatus> backends;

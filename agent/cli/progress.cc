@@ -37,7 +37,7 @@ std::string describe(const BackendStatus& backend, const double* elapsed) {
     text += ", " + backend.health;
   if (backend.state == "starting")
     if (const std::string reached = phases(backend, elapsed); !reached.empty()) text += "   " + reached;
-  if (backend.state == "backoff" && !backend.last_exit.empty()) text += "   " + last_end(backend);
+  if (backend.state == "backoff" && !backend.last_exit.empty()) text += "   " + exit_words(backend);
   return text;
 }
 

@@ -202,9 +202,9 @@ std::string headline(const BackendStatus& backend, bool colour) {
 
 /// Why it was restarted, once that is no problem any more.
 std::string last_end_line(const BackendStatus& backend) {
-  if (backend.last_exit_why.empty() || !backend.problem.empty() || !is_running(backend)) return "";
-  return "  last end: " + last_end(backend) +
-         (backend.last_exit_at.empty() ? "" : ", at " + format_local_time(backend.last_exit_at)) + "\n";
+  if (backend.last_end.empty() || !backend.problem.empty() || !is_running(backend)) return "";
+  const std::string at = backend.last_end_at.empty() ? "" : format_local_time(backend.last_end_at);
+  return "  last end: " + joined({at, backend.last_end}, kGap) + "\n";
 }
 
 std::string startup_line(const BackendStatus& backend) {

@@ -144,6 +144,7 @@ void BackendRecord::fill(BackendSnapshot& snapshot) const {
   snapshot.stop_signals = record_.stop_signals;
   snapshot.state_entries = record_.state_entries;
   snapshot.last_exit = record_.last_exit;
+  snapshot.last_end = record_.last_end;
   snapshot.last_transition = record_.last_transition;
   snapshot.startup = record_.startup;
   snapshot.startup_duration = record_.startup_duration;

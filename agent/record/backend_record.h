@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "agent/os/clock.h"
 #include "agent/os/exit_status.h"
@@ -31,6 +32,8 @@ class BackendRecord {
   /// Why it ended without being asked to: the leader, which has just exited(), or an application below it.
   /// `why`: the line that said so, with its place, safe to show; "" without one.
   void diagnosed(Cause cause, const std::string& why = "");
+  /// `told`: the sentence that tells this end, safe to show.
+  void ended(std::string told, WallTime at) { record_.last_end = LastEnd{at, std::move(told)}; }
   void stop_signal(const std::string& signal);
   void hang(std::string_view hang_class, double detection_delay_seconds);
   /// Of a single worker, while others go on.

@@ -138,6 +138,7 @@ void ApplicationWatch::ended(const ExitDiagnosis& diagnosis, const std::string& 
   const std::string why = words(diagnosis);
   record_.diagnosed(diagnosis.cause, why);
   std::string problem = how + (why.empty() ? "" : ": " + why) + ".";
+  record_.ended(problem, schedule_.wall_now());
   const bool refused = event.await == Await::kPort && lifecycle_.commanded();
   if (!refused) problem += outlook(event.await, config_.restart);
   hands_.ended({event, std::move(problem)});
@@ -205,9 +206,10 @@ void ApplicationWatch::idles_on(TimePoint since) {
 }
 
 void ApplicationWatch::give_up_waiting() {
-  record_.diagnosed(Cause::kWrapperIdle, "");
-  hands_.ended({{EventType::kExited, Cause::kWrapperIdle},
-                "Server has ended, and " + std::exchange(idle_, {}).substr(kGone.size()) + "."});
+  std::string problem = "Server has ended, and " + std::exchange(idle_, {}).substr(kGone.size()) + ".";
+  record_.diagnosed(Cause::kWrapperIdle);
+  record_.ended(problem, schedule_.wall_now());
+  hands_.ended({{EventType::kExited, Cause::kWrapperIdle}, std::move(problem)});
 }
 
 }  // namespace codex

@@ -41,6 +41,11 @@ Json last_exit(const std::optional<LastExit>& exit) {
           {"at", format_rfc3339(exit->at)}};
 }
 
+Json last_end(const std::optional<LastEnd>& end) {
+  if (!end) return nullptr;
+  return {{"at", format_rfc3339(end->at)}, {"told", end->told}};
+}
+
 Json last_transition(const std::optional<LastTransition>& transition) {
   if (!transition) return nullptr;
   return {{"at", format_rfc3339(transition->at)},
@@ -173,6 +178,7 @@ Json backend(const BackendSnapshot& backend) {
             {"limit", backend.restart_limit},
             {"interval_seconds", backend.restart_interval_seconds}}},
           {"last_exit", last_exit(backend.last_exit)},
+          {"last_end", last_end(backend.last_end)},
           {"last_transition", last_transition(backend.last_transition)},
           {"port", port(backend.port)},
           {"probes", std::move(probes)},

@@ -96,6 +96,7 @@ BackendSnapshot backend() {
   backend.state_entries = counts_of(kStates, 30);
   backend.last_exit =
       LastExit{"signal", 137, "SIGKILL", at(-5000), "oom_kill", "the heap was full (server.js:20)"};
+  backend.last_end = LastEnd{at(-5000), "Server has ended."};
   backend.exit_causes = {{"oom_kill", 1}};
   backend.hangs = {{"db_wait", 0}, {"spin", 2}};
   backend.workers = {3, {}, {{"db_wait", 0}, {"spin", 1}}};

@@ -77,7 +77,10 @@ http.createServer((request, response) => {
     except OSError:
         pass
     wait_until(lambda: (found := agent.backend())["generation"] == 2 and found["state"] == "running", 15, "the restart")
-    assert "last end: exit code 1: Error: broken on request (app.js:4), at " in agent.run("status", expect=0).stdout
+    told = "Server process died unexpectedly: exit code 1: Error: broken on request (app.js:4)."
+    assert agent.backend()["last_end"]["told"] == told
+    line = next(line for line in agent.run("status", expect=0).stdout.splitlines() if line.startswith("  last end: "))
+    assert line.endswith(told)
 
 
 def test_a_wrappers_word_is_not_the_servers(agent):

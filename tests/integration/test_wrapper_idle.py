@@ -72,6 +72,7 @@ def test_it_is_noticed_within_two_seconds_and_restarted(wrapped):
     after = wait_until(lambda: (found := agent.backend())["generation"] == before["generation"] + 1 and
                        found["state"] == "running" and found, 30, "the restart", interval=0.05)
     assert after["restarts"]["by_reason"]["wrapper_idle"] == 1
+    assert after["last_end"]["told"] == event["detail"] and event["detail"] in agent.run("status").stdout
     assert after["exit_causes"]["wrapper_idle"] == 1
     assert agent.metrics().value("codex_agent_backend_exit_causes_total", cause="wrapper_idle") == 1
 

@@ -51,6 +51,7 @@ TEST(StatusDocument, HasTheAgreedKeys) {
                                     "awaiting",
                                     "restart_budget",
                                     "last_exit",
+                                    "last_end",
                                     "last_transition",
                                     "port",
                                     "probes",
@@ -86,6 +87,7 @@ TEST(StatusDocument, ShowsTheValuesOfTheSnapshot) {
   EXPECT_EQ(backend["started_at"], "2025-08-22T11:13:54.125Z");
   EXPECT_EQ(backend["restarts"]["total"], 55);
   EXPECT_EQ(backend["restarts"]["by_reason"]["hang"], 2);
+  EXPECT_EQ(backend["last_end"], (Json{{"at", "2025-08-22T11:13:49.125Z"}, {"told", "Server has ended."}}));
   EXPECT_EQ(backend["last_exit"], (Json{{"outcome", "signal"},
                                         {"code", 137},
                                         {"signal", "SIGKILL"},
@@ -113,7 +115,7 @@ TEST(StatusDocument, WhatIsUnknownIsNull) {
   const Json document = Json::parse(render_status(snapshot));
   const Json& backend = document["backends"][0];
   for (const char* key :
-       {"pid", "started_at", "uptime_seconds", "next_attempt_at", "last_exit", "awaiting",
+       {"pid", "started_at", "uptime_seconds", "next_attempt_at", "last_exit", "last_end", "awaiting",
         "memory_limit_bytes", "last_transition", "port", "resources", "hang", "last_hang"}) {
     EXPECT_TRUE(backend[key].is_null()) << key;
   }
