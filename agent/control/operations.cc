@@ -151,7 +151,8 @@ void Operations::settle(const Operation& operation, OperationResult& result) {
   result.done = verdict.done;
   result.code = verdict.code;
   result.message = verdict.message;
-  if (!stop && result.done && result.code != kCommandOk) result.output = result.backend->last_output();
+  const bool failed = !stop && result.code != kCommandOk && result.backend->cause() != Cause::kStopCommand;
+  if (failed && result.done) result.output = result.backend->last_output();
 }
 
 const Operation* Operations::find(std::uint64_t id) const {

@@ -67,6 +67,9 @@ TEST(Progress, ABackoffSaysWhatEndedTheLastAttempt) {
   OperationDocument operation = operation_with({{"codex", "backoff"}});
   operation.status.backends[0].last_exit = "exit code 1";
   EXPECT_EQ(progress.new_lines(operation), std::vector<std::string>{"codex   backoff   exit code 1"});
+  operation.status.backends[0].last_exit_why = "TypeError: x (server.js:20)";
+  EXPECT_EQ(progress.new_lines(operation),
+            std::vector<std::string>{"codex   backoff   exit code 1: TypeError: x (server.js:20)"});
 }
 
 }  // namespace

@@ -140,6 +140,15 @@ TEST(StatusText, AFailedBackendEndsWithItsProblem) {
   EXPECT_EQ(exit_code(document), kExitNotRunning);
 }
 
+TEST(StatusText, WhyItEndedLastIsShownWhileItIsWellAgain) {
+  const std::string end = R"("last_end":{"at":"not a time","told":"Server has ended: x (server.js:20)."})";
+  EXPECT_THAT(render(one(R"("name":"codex","state":"running","health":"healthy",)" + end)),
+              ::testing::HasSubstr("\n  last end: not a time   Server has ended: x (server.js:20).\n"));
+  for (const char* other : {R"("state":"failed",)", R"("state":"running","problem":"ill",)"})
+    EXPECT_THAT(render(one(R"("name":"codex",)" + std::string(other) + end)),
+                ::testing::Not(::testing::HasSubstr("last end")));
+}
+
 TEST(StatusText, AHolderOfThePortThatMayNotBeLookedAtIsSomebodyElse) {
   EXPECT_THAT(
       render(one(R"("name":"codex","state":"failed",

@@ -94,6 +94,7 @@ TEST_F(Commands, AStartIsOverWhenTheBackendRuns) {
   happens(api_, {EventType::kReady});
   expect_answer(id, kCommandOk, "api running");
   EXPECT_FALSE(operations_.follow()) << "nothing is under way";
+  EXPECT_TRUE(result(id).output.empty());
 }
 
 TEST_F(Commands, AStartOfARunningBackendIsOkAtOnce) {
@@ -138,6 +139,7 @@ TEST_F(Commands, AStartThatFailsIsToldWithItsReason) {
   EXPECT_FALSE(operation(id).done()) << "it is still being brought down";
   happens(api_, {EventType::kTreeEmpty});
   expect_answer(id, kCommandFailed, "api failed");
+  EXPECT_EQ(result(id).output, std::vector<std::string>{"boom in api"});
 }
 
 TEST_F(Commands, AStartOnATakenPortIsRefused) {
