@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "probes/hang/hang_class.h"
+
 namespace codex {
 
 namespace {
@@ -66,7 +68,11 @@ HealthVerdict judge_probes(const std::vector<ProbeTracker>& probes) {
 HealthVerdict judge_health(const HealthFacts& facts) {
   HealthVerdict verdict = judge_probes(facts.probes);
   if (facts.undecided) verdict.restart = false;
-  if (facts.hang) {
+  // That requests wait for a database which does not answer us either is told by its probe.
+  const bool told_by_probe =
+      facts.hang && facts.hang->hang_class == to_string(HangClass::kDbWait) && database_fails(facts.probes);
+  if (told_by_probe) verdict.restart = false;
+  if (facts.hang && !told_by_probe) {
     const Health health = facts.hang->helpless ? Health::kDegraded : Health::kHung;
     return {health, "hang: " + facts.hang->hang_class, facts.hang->detail,
             verdict.restart && !facts.hang->excuses && facts.idle_wrapper.empty()};

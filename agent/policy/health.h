@@ -54,6 +54,8 @@ struct HealthFacts {
 /// |--------------------------|-------------------|-----------------------------------------------------|
 /// | a hang                   | hung, or degraded | as judge_probes(), unless the hang excuses them: the |
 /// |                          |                   | hang policy is often sooner, and never the last word |
+/// | db_wait, and the         | as judge_probes() | never                                               |
+/// | database's probe fails   |                   |                                                     |
 /// | an idle wrapper          | degraded          | never: it was decided when that was found           |
 /// | the probes               | as judge_probes() | as judge_probes(), but not while undecided          |
 /// | some of several workers  | degraded          | as judge_probes()                                   |

@@ -10,9 +10,9 @@ namespace codex {
 
 void Backend::probe_answered(std::size_t index) {
   const ProbeTracker& probe = prober_.trackers()[index];
-  if (const auto asked = HangWatch::asked_of(probe.spec(), context_.config.port))
-    hangs_.watch().probe_ended(*asked, probe.last_outcome(), probe.last_reason());
   const bool late = probe.last_outcome() == Outcome::kFailure && probe.last_reason() == Reason::kTimeout;
+  if (const auto asked = HangWatch::asked_of(probe.spec(), context_.config.port))
+    hangs_.watch().probe_ended(*asked, probe.last_outcome(), late && !probe.flows());
   if (late && probe.spec().own_listener) {
     if (probe.flows()) {
       prober_.forgive(index, {"slow", "answers, but not within the probe's timeout"});

@@ -109,14 +109,13 @@ void HangWatch::probe_began(Asked asked, bool encrypted) {
   probing.encrypted = encrypted;
 }
 
-void HangWatch::probe_ended(Asked asked, Outcome outcome, Reason reason) {
+void HangWatch::probe_ended(Asked asked, Outcome outcome, bool unanswered) {
   auto& probing = asked == Asked::kHttp ? http_ : database_;
   const auto began = std::exchange(probing.began, std::nullopt);
   if (outcome == Outcome::kUnknown) return;
   probing.known = true;
   probing.failures = outcome == Outcome::kSuccess ? 0 : probing.failures + 1;
   if (outcome == Outcome::kSuccess) probing.success_began = began;
-  const bool unanswered = outcome == Outcome::kFailure && reason == Reason::kTimeout;
   if (!unanswered) probing.unanswered_since.reset();
   if (unanswered && !probing.unanswered_since) probing.unanswered_since = began;
 }

@@ -65,7 +65,8 @@ class HangWatch {
   /// What a probe asks, as far as it says something of hangs of the backend on `port`.
   static std::optional<Asked> asked_of(const ProbeSpec& spec, std::optional<std::uint16_t> port);
   void probe_began(Asked asked, bool encrypted = false);
-  void probe_ended(Asked asked, Outcome outcome, Reason reason);
+  /// `unanswered`: it ran into its time limit, and no answer had begun.
+  void probe_ended(Asked asked, Outcome outcome, bool unanswered);
 
   [[nodiscard]] const HangVerdict& verdict() const { return detector_.verdict(); }
   [[nodiscard]] std::map<HangClass, int> votes() const { return detector_.votes(); }

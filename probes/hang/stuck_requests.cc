@@ -134,6 +134,11 @@ std::optional<StuckRequests::Suspicion> StuckRequests::judge(const HangObservati
   if (auto cause = outside_cause(seen, waits)) return cause;
   if (disagrees) return std::nullopt;
   const std::string who = waits.clients > 0 ? count(waits.clients, "request") : "the HTTP probe";
+  // The backend may ask it in a way that does not show; a restart would not bring it back.
+  if (seen.database.failures > 0 || is_late(seen.database))
+    return Suspicion{HangClass::kDbWait, who + " without an answer, the oldest for " +
+                                             in_seconds(waits.oldest) +
+                                             ", and the database answers us no more either"};
   // Without a probe to ask, requests that nobody even accepts are enough.
   const bool agreed =
       probe_agrees(seen.http) || (!seen.http.known && seen.requests->queued.waiting >= kFewest);

@@ -143,7 +143,7 @@ class Zoo {
     watch_.probe_began(HangWatch::Asked::kHttp);
     probe_->start(loop_.now() + kProbePeriod, [this](const ProbeResult& result) {
       asking_ = false;
-      watch_.probe_ended(HangWatch::Asked::kHttp, result.outcome, result.reason);
+      watch_.probe_ended(HangWatch::Asked::kHttp, result.outcome, result.reason == Reason::kTimeout);
     });
   }
 

@@ -178,6 +178,8 @@ class SimulatedBackend:
         for phase, seconds in self._phases.items():
             yield prefix + "startup_phase_duration_seconds", (*own, ("phase", phase)), seconds
         yield prefix + "startup_timeout_seconds", own, 60
+        yield prefix + "workers", own, alive
+        yield prefix + "workers_hung", own, 0
         if "port" in self._probes and alive:
             yield prefix + "accept_queue_connections", own, current.queue
 
@@ -190,7 +192,8 @@ class SimulatedBackend:
                 ("exits_total", "outcome", "exits", OUTCOMES),
                 ("exit_causes_total", "cause", "causes", CAUSES),
                 ("stop_signals_total", "signal", "signals", ("SIGTERM", "SIGKILL")),
-                ("hangs_total", "class", "hangs", HANGS)):
+                ("hangs_total", "class", "hangs", HANGS),
+                ("worker_hangs_total", "class", "worker_hangs", HANGS)):
             for value in values:
                 yield prefix + name, (*own, (label, value)), counts[key, value]
         yield prefix + "starts_total", own, counts["starts"]

@@ -198,7 +198,7 @@ const Known kKnown[] = {
     {Seen::kWell, false, false, false, true, true, kSilent},
 
     {Seen::kDatabaseFails, true, false, false, false, false, kHung},
-    {Seen::kDatabaseFails, true, true, false, false, false, kHelpless},
+    {Seen::kDatabaseFails, true, true, false, false, false, kNoDatabase},
     {Seen::kDatabaseFails, false, false, true, false, false, kIdle},
     {Seen::kDatabaseFails, false, false, false, true, false, kNoDatabase},
     {Seen::kDatabaseFails, false, false, false, false, true, kNoDatabase},
@@ -213,7 +213,7 @@ const Known kKnown[] = {
 
     {Seen::kLivenessFails, false, false, false, true, true, kLifelessButWait},
     {Seen::kLivenessFails, false, false, true, true, true, kIdle},
-    {Seen::kDatabaseFails, true, true, true, true, true, kHelpless},
+    {Seen::kDatabaseFails, true, true, true, true, true, kIdle},
     {Seen::kLivenessFails, true, false, true, true, true, kHung},
 };
 

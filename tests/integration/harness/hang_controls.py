@@ -149,7 +149,9 @@ def collections(around, agent):
         yield
 
 
-REPORT = '[backend.app.hang]\naction = "report"\n'
+# A liveness probe has its turn whatever the hang watch says: here the watch is asked alone.
+PATIENT = '[backend.app.probe.http]\nfailure_threshold = 60\n'
+REPORT = PATIENT + '[backend.app.hang]\naction = "report"\n'
 
 CONTROLS = {
     "idle": Control(50),
@@ -167,7 +169,7 @@ CONTROLS = {
     # Blocked for a second is blocked: told, and healed before anything is done.
     "block_1000": Control(45, again=block(1000, 1.5), may_confirm=("spin",)),
     # Hangs, but none that may be restarted: less than the 30 s of their class, by an operator's word, by a debugger.
-    "sync_child": Control(50, again=hang_for("exec", 20), may_confirm=("sync_child",)),
+    "sync_child": Control(50, again=hang_for("exec", 20), may_confirm=("sync_child",), extra=PATIENT),
     "report": Control(50, again=hang_for("work", 20), may_confirm=("spin",), extra=REPORT),
     "debugger": Control(45, beside=paused, may_confirm=("paused",),
                         command=lambda around: ["node", f"--inspect=127.0.0.1:{INSPECTOR()}", *zoo_cases.NODE[1:]]),

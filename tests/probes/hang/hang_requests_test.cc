@@ -145,6 +145,13 @@ TEST_F(HangRequests, WaitForTheDatabase) {
   EXPECT_EQ(*detector.verdict().hang, HangClass::kDbWait);
 }
 
+TEST_F(HangRequests, AreTheDatabasesWhileThatAnswersNobody) {
+  looks.current().database.known = true;
+  looks.current().database.failures = 1;
+  ASSERT_EQ(wait(seconds(3)).state, State::kConfirmed);
+  EXPECT_EQ(*detector.verdict().hang, HangClass::kDbWait) << "no query of the backend shows, and yet";
+}
+
 TEST_F(HangRequests, ADatabaseThatAnswersOthersIsNotToBlame) {
   queries_wait = true;
   shape.database = {10, 3, {}, milliseconds(100)};
