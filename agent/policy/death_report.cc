@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "agent/policy/output_lines.h"
 #include "agent/policy/stack_places.h"
 #include "agent/text/words.h"
 
@@ -10,9 +11,6 @@ namespace codex {
 
 namespace {
 
-using Lines = std::vector<std::string>;
-
-constexpr std::string_view kBlanks = " ";
 constexpr std::size_t kLongestMessage = 12;  ///< lines between an error's name and its stack
 constexpr std::size_t kLongestStack = 60;
 

@@ -6,13 +6,13 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/policy/output_lines.h"
 #include "agent/policy/speakers.h"
 
 namespace codex {
 
 namespace {
 
-using Lines = std::vector<std::string>;
 /// A cause, and the line that told.
 struct Told {
   Cause cause = Cause::kCrash;
@@ -22,14 +22,6 @@ using Found = std::optional<Told>;
 
 constexpr int kShellNotFound = 127;  // sh(1): command not found
 constexpr std::size_t kLoadingStack = 12;
-
-bool contains(std::string_view line, std::string_view part) {
-  return line.find(part) != std::string_view::npos;
-}
-
-bool contains_any(std::string_view line, std::initializer_list<std::string_view> parts) {
-  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return contains(line, part); });
-}
 
 /// The newest line for which `tells` holds.
 template <typename Tells>

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/policy/death_report.h"
+#include "agent/policy/output_lines.h"
 #include "agent/policy/stack_places.h"
 #include "agent/text/words.h"
 
@@ -10,20 +11,7 @@ namespace codex {
 
 namespace {
 
-using Lines = std::vector<std::string>;
-
-constexpr std::string_view kBlanks = " ";
 constexpr std::size_t kCompilersEnd = 10;  ///< lines
-
-bool contains(std::string_view line, std::string_view part) {
-  return line.find(part) != std::string_view::npos;
-}
-
-template <std::size_t N>
-bool contains_any(std::string_view line, const std::string_view (&parts)[N]) {
-  return std::any_of(std::begin(parts), std::end(parts),
-                     [&](std::string_view part) { return contains(line, part); });
-}
 
 template <std::size_t N>
 bool begins_with_any(std::string_view line, const std::string_view (&parts)[N]) {

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "agent/policy/output_lines.h"
 #include "agent/text/words.h"
 
 namespace codex {
 
 namespace {
 
-constexpr std::string_view kBlanks = " ";
 constexpr std::size_t kLongestPlace = 300;
 
 /// What no application is made of: parts of the paths of runtimes and of installed libraries.

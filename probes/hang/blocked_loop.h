@@ -14,7 +14,7 @@ namespace codex {
 
 /// Judges whether the serving thread still turns its event loop. Pure. It has nothing to say of a process
 /// whose loop was not learned (RestingPlace), but that it is stopped. Of Node a loop is known beforehand; and
-/// a program with a single thread does nothing else while that waits elsewhere.
+/// a program with a single thread that has rested once does nothing else while that waits elsewhere.
 ///
 /// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
 /// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
@@ -45,7 +45,9 @@ class BlockedLoop {
   /// Away from its resting place for some looks without any read or write: only a connection can tell.
   [[nodiscard]] bool in_doubt() const { return doubtful_looks_ >= kDoubtfulLooks; }
   /// It may be judged by what its thread does.
-  [[nodiscard]] bool is_known() const { return place_.learned() || node_ || single_; }
+  [[nodiscard]] bool is_known() const {
+    return place_.learned() || node_ || (single_ && place_.has_rested());
+  }
 
  private:
   [[nodiscard]] bool at_rest() const;

@@ -30,12 +30,15 @@ void RestingPlace::observe(const HangObservation& seen) {
   stayed_ = same ? stayed_ + 1 : 0;
   // The probe began and was answered between two looks.
   const bool asked_before = std::exchange(asked_before_, seen.http.in_flight_for.has_value());
-  if (answered && !asked_before && !ran && !seen.shared_listener) others_serve_ = true;
+  const bool accepted = seen.accept_probe.state == AcceptProbeView::State::kAccepted;
+  const bool serves = (answered && !asked_before) || (accepted && !here);
+  if (serves && !ran && !seen.shared_listener) others_serve_ = true;
   if (others_serve_) place_.reset();
   returned_ = same && (returned_ || ran);
   before_ = here;
   const bool nothing_to_do = seen.accept_queue == 0U && !seen.http.in_flight_for &&
                              (!seen.requests || seen.requests->server.waiting == 0);
+  has_rested_ = has_rested_ || (here && nothing_to_do);
   if (here && seen.accept_queue == 0U && !others_serve_) {
     // A nested loop (execSync) may begin right after an answer, but not after two; nor without a child.
     if (std::exchange(served_, false) && std::exchange(served_from_, here) == here) place_ = here;

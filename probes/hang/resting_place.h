@@ -19,6 +19,8 @@ class RestingPlace {
   void forget() { *this = RestingPlace{}; }
 
   [[nodiscard]] bool learned() const { return place_.has_value(); }
+  /// It has been seen asleep in some wait of the kind, while nobody waited: what it had to do first is done.
+  [[nodiscard]] bool has_rested() const { return has_rested_; }
   /// Asleep in the newest look, in some wait of the kind.
   [[nodiscard]] bool in_some_loop() const { return before_.has_value(); }
   /// Asleep there in the newest look.
@@ -38,7 +40,7 @@ class RestingPlace {
   std::uint64_t cpu_before_ = 0;
   bool returned_ = false;  ///< it ran meanwhile, and came back
   bool served_ = false;    ///< it has accepted or answered since it was last seen asleep
-  bool has_served_ = false;
+  bool has_served_ = false, has_rested_ = false;
   bool others_serve_ = false;  ///< an answer came while it slept
   bool asked_before_ = false;  ///< a probe was under way in the look before
   bool has_children_ = true;

@@ -101,7 +101,7 @@ void StuckRequests::observe(const HangObservation& seen) {
   somebody_waits_ = waits.oldest >= kNoticeable;
   if (!somebody_waits_) noticed_.reset();
   if (somebody_waits_ && !noticed_) noticed_ = seen.at;
-  const bool only_greets = seen.http.encrypted && seen.http.unanswered_for;
+  const bool only_greets = seen.http.encrypted && (seen.http.unanswered_for || is_late(seen.http));
   const bool answers = server.last_answer && *server.last_answer < patience() && !only_greets;
   if (waits.oldest < patience() || answers) return clear();
   const auto suspicion = judge(seen);

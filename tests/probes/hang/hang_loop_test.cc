@@ -212,7 +212,10 @@ TEST_F(HangLoop, AnAcceptedConnectionOrAShorterQueueStartsTheClockAnew) {
   ASSERT_EQ(looks.go(14, blocked).state, State::kSuspect);
   looks.go(1, [](auto& seen) { seen.accept_queue = 4; });
   ASSERT_EQ(looks.go(14, blocked).state, State::kSuspect);
-  looks.go(1, [](auto& seen) { seen.accept_probe.state = AcceptProbeView::State::kAccepted; });
+  looks.go(1, [](auto& seen) {
+    seen.accept_probe.state = AcceptProbeView::State::kAccepted;
+    ++seen.main.cpu_nanos;
+  });
   EXPECT_EQ(looks.go(14, blocked).state, State::kSuspect);
   EXPECT_EQ(looks.go(1, blocked).state, State::kConfirmed);
 }
@@ -248,6 +251,35 @@ TEST_F(HangLoop, WhereAThreadRestsIsLearnedInHalfASecondWithoutAConnection) {
     };
     EXPECT_EQ(quiet.until(State::kConfirmed, blocked), milliseconds(750));
   }
+}
+
+TEST_F(HangLoop, OneThatStillImportsItsProgramIsNotJudgedByWhatItsOnlyThreadDoes) {
+  const auto imports = [](HangObservation& seen) {
+    sleep_in(seen, WaitKind::kOther);
+    seen.process = ProcessView{};
+    seen.process->threads = 1;
+    seen.accept_queue = 1;
+  };
+  HangDetector fresh;
+  HangLooks reloaded(fresh);
+  EXPECT_EQ(reloaded.until(State::kSuspect, imports), std::nullopt);
+  reloaded.go(1, [](HangObservation& seen) {
+    sleep_in(seen, WaitKind::kPoll);
+    seen.accept_queue = 0;
+  });
+  EXPECT_TRUE(reloaded.until(State::kConfirmed, imports)) << "it has rested, and serves";
+}
+
+TEST_F(HangLoop, AThreadThatSleptWhileItsProcessAnsweredServesNobody) {
+  HangDetector go;
+  HangLooks fresh(go);
+  fresh.go(20);
+  fresh.go(1, [](HangObservation& seen) { seen.http.success_began = milliseconds(3); });
+  const auto parked = [](HangObservation& seen) {
+    sleep_in(seen, WaitKind::kFutex);
+    seen.accept_queue = 1;
+  };
+  EXPECT_EQ(fresh.until(State::kSuspect, parked), std::nullopt);
 }
 
 TEST_F(HangLoop, AStoppedThreadIsToldWithoutAnyWork) {

@@ -138,6 +138,14 @@ TEST_F(HangRequests, AnAnswerToAnybodyClears) {
   EXPECT_EQ(wait(seconds(3)).state, State::kConfirmed);
 }
 
+TEST_F(HangRequests, AHandshakeIsNoAnswer) {
+  shape.server.last_answer = milliseconds(10);
+  http.in_flight_for = seconds(1);
+  EXPECT_EQ(wait(seconds(5)).state, State::kHealthy);
+  http.encrypted = true;
+  EXPECT_EQ(wait(seconds(5)).state, State::kConfirmed);
+}
+
 TEST_F(HangRequests, WaitForTheDatabase) {
   queries_wait = true;
   shape.database = {10, 3, {}, std::nullopt};
