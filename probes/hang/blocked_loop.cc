@@ -43,7 +43,7 @@ void BlockedLoop::reset(bool keep_learned) {
   finding_ = HangFinding{};
   if (keep_learned) return;
   place_.forget();
-  node_ = single_ = false;
+  node_ = single_ = has_taken_ = false;
 }
 
 void BlockedLoop::clear() {
@@ -95,6 +95,7 @@ void BlockedLoop::look(const HangObservation& seen, Duration elapsed) {
   place_.observe(seen);
   if (seen.process) node_ = seen.process->heap_limit_bytes > 0;
   if (seen.process) single_ = seen.process->threads == 1;
+  has_taken_ = has_taken_ || seen.has_work || (seen.requests && seen.requests->server.waiting > 0);
   const auto& main = seen.main;
   const bool reads = before_ && main.read_calls != before_->read_calls;
   const bool writes = before_ && main.write_calls != before_->write_calls;

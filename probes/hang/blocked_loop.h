@@ -14,7 +14,8 @@ namespace codex {
 
 /// Judges whether the serving thread still turns its event loop. Pure. It has nothing to say of a process
 /// whose loop was not learned (RestingPlace), but that it is stopped. Of Node a loop is known beforehand; and
-/// a program with a single thread that has rested once does nothing else while that waits elsewhere.
+/// a program with a single thread does nothing else while that waits elsewhere, once it has been seen to rest
+/// or to have a request: before that it may still load itself.
 ///
 /// An idle server looks like a hung one from outside, so silence means nothing without *pending* work: a
 /// connection that waits to be accepted, possibly our own. The hang clock runs while work is pending and no
@@ -46,7 +47,7 @@ class BlockedLoop {
   [[nodiscard]] bool in_doubt() const { return doubtful_looks_ >= kDoubtfulLooks; }
   /// It may be judged by what its thread does.
   [[nodiscard]] bool is_known() const {
-    return place_.learned() || node_ || (single_ && place_.has_rested());
+    return place_.learned() || node_ || (single_ && (place_.has_rested() || has_taken_));
   }
 
  private:
@@ -61,6 +62,7 @@ class BlockedLoop {
   static constexpr int kDoubtfulLooks = 3;
   RestingPlace place_;
   bool node_ = false, single_ = false;
+  bool has_taken_ = false;  ///< a request was seen that it has accepted
   std::optional<ThreadView> before_;
   std::uint32_t queue_before_ = 0;
   bool asked_ = false;  ///< the connections have been looked at in this block

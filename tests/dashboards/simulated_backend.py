@@ -178,7 +178,7 @@ class SimulatedBackend:
         for phase, seconds in self._phases.items():
             yield prefix + "startup_phase_duration_seconds", (*own, ("phase", phase)), seconds
         yield prefix + "startup_timeout_seconds", own, 60
-        yield prefix + "workers", own, alive
+        yield prefix + "workers", own, int(alive)
         yield prefix + "workers_hung", own, 0
         if "port" in self._probes and alive:
             yield prefix + "accept_queue_connections", own, current.queue

@@ -9,11 +9,11 @@ import subprocess
 import psutil
 
 from harness.agent import sanitized
-from harness.hanging_backend import PATIENT, REPORT_ONLY, hang, start_hanging_backend
+from harness.hanging_backend import REPORT_ONLY, hang, start_hanging_backend
 from harness.waiting import wait_until
 
 
-def start(agent, extra=PATIENT):
+def start(agent, extra=""):
     """With a secret in the environment, on the command line and in the output."""
     start_hanging_backend(agent, extra + '[backend.app.env]\nAPP_PASSWORD = "hunter2secret"\n', "--flag=hunter2secret",
                           program="console.log('token is hunter2secret');\n")
@@ -96,7 +96,7 @@ def test_native_stacks_are_told_when_asked_for_and_change_nothing(agent):
 
 
 def test_a_stopped_process_is_read_without_being_continued(agent):
-    start(agent, PATIENT + '[backend.app.hang.stopped]\naction = "report"\n')
+    start(agent, '[backend.app.hang.stopped]\naction = "report"\n')
     server = agent.backend()["port"]["owner_pid"]
     os.kill(server, signal.SIGSTOP)
     told = told_of_hang(agent)

@@ -268,6 +268,14 @@ TEST_F(HangLoop, OneThatStillImportsItsProgramIsNotJudgedByWhatItsOnlyThreadDoes
     seen.accept_queue = 0;
   });
   EXPECT_TRUE(reloaded.until(State::kConfirmed, imports)) << "it has rested, and serves";
+  HangDetector other;
+  HangLooks at_once(other);
+  at_once.go(1, [](HangObservation& seen) {
+    seen.requests.emplace();
+    seen.requests->server.waiting = 1;
+  });
+  at_once.current().requests.reset();
+  EXPECT_TRUE(at_once.until(State::kConfirmed, imports)) << "it has taken a request";
 }
 
 TEST_F(HangLoop, AThreadThatSleptWhileItsProcessAnsweredServesNobody) {
