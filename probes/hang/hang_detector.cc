@@ -192,7 +192,8 @@ HangFinding HangDetector::judge_descriptors(const HangObservation& seen) const {
 HangFinding HangDetector::judge_requests() const {
   HangFinding finding{.source = HangSource::kRequests};
   // A thread that has no time left answers in turn, and closes what it has answered: nothing is seen of that.
-  const bool busy = !several() && (loop_.seems_busy() || overload_.overloaded());
+  const bool serves_others = requests_.only_we_wait() && overload_.gets_on();
+  const bool busy = !several() && (loop_.seems_busy() || overload_.overloaded() || serves_others);
   if (requests_.clock() == Duration{0} || busy) return finding;
   finding.state = HangVerdict::State::kSuspect;
   finding.since = requests_.since().value_or(TimePoint{});

@@ -37,8 +37,12 @@ void Overload::observe(const HangObservation& seen) {
   }
 }
 
+bool Overload::gets_on() const {
+  return alive_ >= kSignsOfLife;
+}
+
 bool Overload::overloaded() const {
-  if (cpu_.span() < kEnough || alive_ < kSignsOfLife) return false;
+  if (cpu_.span() < kEnough || !gets_on()) return false;
   return cpu_.ratio() >= kBusyRatio || runnable_ >= kRunnableRatio * static_cast<double>(samples_.size());
 }
 

@@ -20,6 +20,8 @@ class Overload {
   void reset();
 
   [[nodiscard]] bool overloaded() const;
+  /// It has read and written lately, as one does that answers somebody.
+  [[nodiscard]] bool gets_on() const;
   /// "uses 98 % of a CPU and goes on reading and writing"
   [[nodiscard]] std::string why() const;
 

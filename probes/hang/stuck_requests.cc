@@ -98,6 +98,7 @@ void StuckRequests::observe(const HangObservation& seen) {
   if (seen.requests->taken) taken_at_ = seen.at;
   const auto waits = unanswered(seen);
   anybody_waits_ = waits.all() > 0;
+  only_we_wait_ = waits.clients == 0;
   somebody_waits_ = waits.oldest >= kNoticeable;
   if (!somebody_waits_) noticed_.reset();
   if (somebody_waits_ && !noticed_) noticed_ = seen.at;

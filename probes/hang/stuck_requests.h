@@ -39,6 +39,8 @@ class StuckRequests {
   /// Some request waits noticeably: worth a look at what it waits for.
   [[nodiscard]] bool somebody_waits() const { return somebody_waits_; }
   [[nodiscard]] bool anybody_waits() const { return anybody_waits_; }
+  /// Nobody waits but our own probe.
+  [[nodiscard]] bool only_we_wait() const { return only_we_wait_; }
   /// And soon again: something may be wrong, or is new. Waits that last are usual, unless they are suspect.
   [[nodiscard]] bool urgent(TimePoint now) const;
 
@@ -63,7 +65,7 @@ class StuckRequests {
 
   std::deque<Duration> answered_after_;                      ///< one a look with answers, the newest
   int usual_database_waits_ = 0, usual_upstream_waits_ = 0;  ///< that no request waits for: subscriptions
-  bool anybody_waits_ = false, somebody_waits_ = false, agreed_ = false;
+  bool anybody_waits_ = false, somebody_waits_ = false, only_we_wait_ = false, agreed_ = false;
   Duration clock_{0};
   std::optional<TimePoint> taken_at_;  ///< anybody accepted or read anything
   std::optional<TimePoint> since_, noticed_;

@@ -112,6 +112,23 @@ TEST_F(HangRequests, AProbeThatRanIntoItsTimeLimitWaitsUntilOneIsAnswered) {
   EXPECT_GE(detector.verdict().clock, seconds(6));
 }
 
+TEST_F(HangRequests, OurProbeAloneSaysNothingWhileTheThreadReadsAndWrites) {
+  const auto answers_others = [](HangObservation& seen) {
+    ++seen.main.read_calls;
+    ++seen.main.write_calls;
+  };
+  looks.go(5, answers_others);
+  for (int i = 0; i < 40; ++i) {
+    looks.go(1, [&](HangObservation& seen) {
+      answers_others(seen);
+      seen.requests.emplace();
+      seen.http = failing(9);
+      seen.http.unanswered_for = seconds(9);
+    });
+    ASSERT_EQ(detector.verdict().state, State::kHealthy) << "others are answered, and gone when one looks";
+  }
+}
+
 TEST_F(HangRequests, ThoseThatNobodyAcceptsCountAsWell) {
   shape = RequestView{};
   const auto queue = [&](int waiting, ProbeFact asked) {
