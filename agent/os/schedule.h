@@ -25,6 +25,10 @@ class Schedule {
   virtual ~Schedule() = default;
   [[nodiscard]] virtual TimePoint now() const = 0;      ///< for logic
   [[nodiscard]] virtual WallTime wall_now() const = 0;  ///< to be shown
+  /// What that will say in a while, or has said, as far as one can tell now.
+  [[nodiscard]] WallTime wall_in(Duration duration) const {
+    return wall_now() + std::chrono::duration_cast<WallTime::duration>(duration);
+  }
   /// `fire` is called from the loop, and may arm the alarm anew or destroy it. Must not outlive the schedule.
   [[nodiscard]] virtual std::unique_ptr<Alarm> alarm(std::string name, std::function<void()> fire,
                                                      Priority priority = Priority::kNormal,

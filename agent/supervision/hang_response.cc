@@ -16,10 +16,6 @@ constexpr std::size_t kShownWhy = 256;
 /// A program that is often slow for half a second must not be looked at closely all the time.
 constexpr Duration kLooksAtSuspicions = std::chrono::minutes(1);
 
-WallTime::duration wall(Duration duration) {
-  return std::chrono::duration_cast<WallTime::duration>(duration);
-}
-
 Counts counts_of(const HangSignals& signals) {
   return {{"accept_queue", signals.accept_queue},
           {"event_loop", signals.event_loop},
@@ -69,16 +65,15 @@ void HangResponse::confirmed(const HangVerdict& verdict) {
   const bool first = !hang_;
   hang_ = verdict;
   const TimePoint now = schedule_.now();
-  const WallTime wall_now = schedule_.wall_now();
   const auto plan = watch_.plan(verdict);
   HangSnapshot told = first ? HangSnapshot{} : *last_;
-  if (first) told.since = wall_now - wall(verdict.clock);
+  if (first) told.since = schedule_.wall_in(-verdict.clock);
   told.hang_class = to_string(*verdict.hang);
   told.detail = redactor_.safe(verdict.why, kShownWhy);
   told.action = lifecycle_.state() == State::kRunning ? to_string(plan.action) : "";
   const auto promised = std::exchange(told.due, std::nullopt);
   if (!told.action.empty() && plan.action != HangAction::kReport) {
-    told.due = wall_now + wall(std::max(plan.patience - verdict.clock, Duration{0}));
+    told.due = schedule_.wall_in(std::max(plan.patience - verdict.clock, Duration{0}));
     if (promised) told.due = std::min(*told.due, *promised);
   }
   last_ = std::move(told);
@@ -103,14 +98,13 @@ std::string HangResponse::next_step(const HangVerdict& verdict) const {
 
 void HangResponse::capture(const HangVerdict& verdict, EvidenceRequest::Moment moment) {
   EvidenceRequest request;
-  const WallTime now = schedule_.wall_now();
-  if (incident_.empty()) incident_ = incident_id(now, config_.name);
+  if (incident_.empty()) incident_ = incident_id(schedule_.wall_now(), config_.name);
   request.moment = moment;
   request.id = incident_;
   request.hang_class = verdict.hang ? to_string(*verdict.hang) : "";
   request.why = verdict.why;
   for (const auto& [hang, count] : watch_.votes()) request.votes.emplace_back(to_string(hang), count);
-  request.since = now - wall(verdict.clock);
+  request.since = schedule_.wall_in(-verdict.clock);
   // A master that only listens has nothing to tell.
   if (!watch_.serving().empty()) request.server = watch_.serving().front();
   request.next = next_step(verdict);

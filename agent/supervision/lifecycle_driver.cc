@@ -70,9 +70,7 @@ void LifecycleDriver::note_attempt() {
   if (next == told_attempt_) return;
   told_attempt_ = next;
   next_attempt_.reset();
-  if (next)
-    next_attempt_ =
-        schedule_.wall_now() + std::chrono::duration_cast<WallTime::duration>(*next - schedule_.now());
+  if (next) next_attempt_ = schedule_.wall_in(*next - schedule_.now());
 }
 
 void LifecycleDriver::carry_out(const Action& action) {

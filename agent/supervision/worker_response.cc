@@ -14,10 +14,6 @@ namespace {
 
 constexpr std::size_t kShownWhy = 256;
 
-WallTime::duration wall(Duration duration) {
-  return std::chrono::duration_cast<WallTime::duration>(duration);
-}
-
 bool has(const std::vector<ProcessId>& ids, const ProcessId& id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
@@ -72,7 +68,7 @@ void WorkerResponse::tell(const StuckWorker& worker) {
   Told& told = told_[worker.id];
   told.worker = worker;
   told.worker.why = redactor_.safe(worker.why, kShownWhy);
-  told.since = schedule_.wall_now() - wall(worker.clock);
+  told.since = schedule_.wall_in(-worker.clock);
   record_.worker_hang(to_string(worker.hang));
   log_.warning(LogLine("worker_hang_confirmed")
                    .kv("backend", config_.name)
