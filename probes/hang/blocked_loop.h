@@ -37,8 +37,6 @@ class BlockedLoop {
   [[nodiscard]] const HangFinding& finding() const { return finding_; }
 
   [[nodiscard]] Duration clock() const { return clock_; }  ///< 0: not blocked
-  [[nodiscard]] Duration wall() const { return wall_; }    ///< the same with the wall's time
-  [[nodiscard]] std::optional<TimePoint> since() const { return since_; }
   [[nodiscard]] const VoteWindow& votes() const { return votes_; }
 
   /// It reads and writes, but is not seen to accept: the connections can tell whether it serves them.

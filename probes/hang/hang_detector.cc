@@ -234,7 +234,6 @@ HangDepth HangDetector::wants(TimePoint now) const {
   depth.group = requests_.somebody_waits() || workers_.somebody_in_doubt();
   depth.debugger = blocked && (newest == HangClass::kFutex || newest == HangClass::kPaused);
   depth.requests = (!blocked || seems_busy) && requests_due(now);
-  depth.own_requests = depth.requests;
   depth.outgoing = depth.requests && (waits || due(saw_outgoing_, kRarely));
   depth.threads = (blocked && due(saw_threads_, kOften)) || (waits && depth.requests);
   depth.process = blocked || descriptors_low_ || due(saw_process_, kNormal);

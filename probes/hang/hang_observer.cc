@@ -110,9 +110,8 @@ void HangObserver::look_at_requests(const HangDepth& depth, HangObservation& see
     for (const auto& worker : workers_) own.merge(worker->socket_inodes());
   }
   const auto owned = [&own](std::uint64_t inode) { return own.contains(inode); };
-  auto agents = depth.own_requests ? agent_.socket_inodes() : std::set<std::uint64_t>{};
   waits_.begin_look(seen.at, depth.outgoing ? sockets_.listening_ports(owned) : std::set<std::uint16_t>{},
-                    std::move(agents));
+                    agent_.socket_inodes());
   const auto visit = [&](const TcpSocket& socket) { waits_.see(socket, own); };
   sockets_.walk(listener_ipv6_, TcpSockets::Which::kConnections, visit);
   if (depth.outgoing) sockets_.walk(!listener_ipv6_, TcpSockets::Which::kConnections, visit);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "agent/os/check.h"
+#include "tests/support/evil_server.h"
 
 namespace codex {
 namespace {
@@ -104,12 +105,7 @@ TEST_F(AcceptProbeTest, ComesMoreAndMoreRarelyWhileItTellsNothingBad) {
 
 TEST_F(AcceptProbeTest, WalksFindTheConnectionWithItsAges) {
   listen();
-  UniqueFd client(check("socket", ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
-  sockaddr_in in{};
-  in.sin_family = AF_INET;
-  in.sin_port = htons(address.port);
-  in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  check("connect", ::connect(client.get(), reinterpret_cast<sockaddr*>(&in), sizeof in));
+  const UniqueFd client = test::connect_to(address.port);
   const auto accepted = accept();
   ASSERT_EQ(::send(client.get(), "hello", 5, MSG_NOSIGNAL), 5);
   int found = 0;
